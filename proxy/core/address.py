@@ -1,0 +1,46 @@
+"""Where to listen and where to send."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class TcpAddress(NamedTuple):
+    """Host (a name or an IP literal without brackets) and port; port 0 means any free one."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class UnixAddress(NamedTuple):
+    """A Unix socket's path."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return f"unix:{self.path}"
+
+
+Address = TcpAddress | UnixAddress
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """The base URL of an origin: `base_path` has no slash at its end and is empty for the root."""
+
+    scheme: str
+    host: str
+    port: int
+    base_path: bytes = b""
+
+    @property
+    def authority(self) -> bytes:
+        """The value of the Host field (RFC 9110 §7.2): the port only where it is not the scheme's own."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        default = 443 if self.scheme == "https" else 80
+        return (host if self.port == default else f"{host}:{self.port}").encode()
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.authority.decode()}{self.base_path.decode('latin-1')}"

@@ -1,0 +1,48 @@
+"""One `[[routes]]` entry: what it matches, where it leads, what it lets through."""
+
+from dataclasses import dataclass
+
+from proxy.core.address import Upstream
+from proxy.core.credential import Verification
+from proxy.core.timeouts import Timeouts
+
+# The platform's login and session endpoints (interface.md, `deny`): they hand out tokens.
+LOGIN_PATHS = (
+    b"/iam/login",
+    b"/iam/v4/login",
+    b"/iam/logout",
+    b"/iam/v4/logout",
+    b"/iam/v4/checkSession",
+    b"/cam/login",
+    b"/cam/v4/login",
+    b"/cam/v4/checkSession",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A way from a path prefix, and perhaps a host, to an upstream.
+
+    `path` is `/` or has no slash at its end. `credential` is the name of one, or None: forward as it is. `methods`
+    are upper-case and hold HEAD wherever they hold GET; None allows all. `deny` and `allow` are path prefixes;
+    an empty `allow` allows all.
+    """
+
+    path: bytes
+    upstream: Upstream
+    credential: str | None = None
+    host: bytes | None = None
+    strip_prefix: bool = False
+    methods: frozenset[bytes] | None = None
+    deny: tuple[bytes, ...] = ()
+    allow: tuple[bytes, ...] = ()
+    preserve_host: bool = False
+    via: bool = True
+    replay: bool = True
+    verification: Verification = Verification()
+    timeouts: Timeouts = Timeouts()
+
+    @property
+    def label(self) -> str:
+        """The configured path, behind its host if it has one: the route's name in logs and metrics."""
+        return ((self.host or b"") + self.path).decode("latin-1")

@@ -1,0 +1,41 @@
+"""What the operator gives us and nobody else may see."""
+
+import hmac
+from typing import Protocol
+
+
+class Secret:
+    """A secret text; `reveal()` is the only way to read it."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """Return the text itself, for the one line that sends it."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(****)"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        return hmac.compare_digest(self._value.encode(), other._value.encode())
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+
+class SecretSource(Protocol):
+    """Where a secret comes from: the file itself, the environment, another file, a command."""
+
+    @property
+    def watchable(self) -> bool:
+        """Whether reading again is cheap and may give another value (true for files alone)."""
+        ...
+
+    def read(self) -> Secret:
+        """Return the secret as it is now. May block. Raises SecretUnavailable."""
+        ...

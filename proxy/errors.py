@@ -1,0 +1,265 @@
+"""Everything that can go wrong, as one tree.
+
+GatewayError                      an answer that the gateway makes itself
+├── LoginError                    no live token, and the login does not give one
+│   ├── LoginRejected             the platform refused the keys
+│   └── LoginUnavailable          unreachable, erring, malformed or backing off
+├── OriginError                   the origin, or the way to it
+│   ├── ConnectionRefused
+│   ├── ConnectionFailed          no connection within the time, or no way there
+│   ├── TlsFailed
+│   ├── DnsFailed
+│   ├── ConnectionTerminated      closed before a full header section
+│   ├── BadUpstream               malformed or ambiguous answer
+│   └── UpstreamTimeout
+└── RequestRefused                the request is not forwarded
+    ├── BadRequest
+    ├── HeaderTooLarge
+    ├── RequestTimeout
+    ├── NotImplementedHere
+    ├── MethodNotAllowed
+    ├── PathDenied
+    ├── NoRoute
+    └── Overloaded
+ConfigError                       the configuration, with every mistake in it
+StartError                        the gateway could not start
+SecretUnavailable                 a secret's file, variable or command gave none
+
+Each GatewayError carries what its answer needs: the status, the code of our own vocabulary and the error
+type of RFC 9209 §2.3. `detail` is written for the caller and never holds the cause; `cause` is for the log.
+"""
+
+from http import HTTPStatus
+from typing import ClassVar
+
+
+class GatewayError(Exception):
+    """An answer that the gateway makes itself."""
+
+    status: ClassVar[HTTPStatus] = HTTPStatus.BAD_GATEWAY
+    code: ClassVar[str] = "internal_error"
+    proxy_error: ClassVar[str] = "proxy_internal_error"
+    title: ClassVar[str] = "The gateway failed"
+    detail: str = "The gateway met a fault of its own; its log says which."
+
+    def __init__(self, detail: str | None = None, *, cause: str = "", retry_after: float | None = None) -> None:
+        super().__init__(detail or self.detail)
+        if detail is not None:
+            self.detail = detail
+        self.cause = cause
+        self.retry_after = retry_after
+
+
+class InternalError(GatewayError):
+    """A defect of the gateway itself; the log has the cause."""
+
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+class LoginError(GatewayError):
+    """There is no live token, and the login does not give one."""
+
+
+class LoginRejected(LoginError):
+    """The platform refused the keys (401, 403, or 400 of kind `apikey`)."""
+
+    code = "login_rejected"
+    proxy_error = "proxy_configuration_error"
+    title = "The platform refused the gateway's keys"
+    detail = "The keys configured in the gateway were refused at the login. Its operator must put valid ones there."
+
+
+class LoginUnavailable(LoginError):
+    """The login is unreachable, erring, malformed or backing off; `retry_after` is the time to the next attempt, in seconds."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "login_unavailable"
+    proxy_error = "destination_unavailable"
+    title = "The platform's login is not available"
+    detail = "The gateway has no live token and the platform's login does not give one now. Try again later."
+
+
+class OriginError(GatewayError):
+    """The origin, or the way to it, failed."""
+
+
+class ConnectionRefused(OriginError):
+    """Nobody listens at the origin's address."""
+
+    code = proxy_error = "connection_refused"
+    title = "The platform refused the connection"
+    detail = "Nothing accepts connections at the platform's address. The platform may be down, or `upstream` wrong."
+
+
+class ConnectionFailed(OriginError):
+    """No connection within `timeouts.connect`, or no way to the address; `proxy_error` tells which."""
+
+    code = "connection_failed"
+    proxy_error = "connection_timeout"
+    title = "The platform could not be reached"
+    detail = "No connection to the platform could be made in time."
+
+
+class Unroutable(ConnectionFailed):
+    """The network knows no way to the origin's address."""
+
+    proxy_error = "destination_ip_unroutable"
+    detail = "The network has no way to the platform's address."
+
+
+class TlsFailed(OriginError):
+    """The TLS handshake failed."""
+
+    code = "tls_error"
+    proxy_error = "tls_protocol_error"
+    title = "No secure connection to the platform"
+    detail = "The TLS handshake with the platform failed."
+
+
+class TlsCertificateFailed(TlsFailed):
+    """The origin's certificate does not verify."""
+
+    proxy_error = "tls_certificate_error"
+    detail = "The platform's certificate could not be verified. A private authority belongs into `ca_file`."
+
+
+class DnsFailed(OriginError):
+    """The origin's name has no address."""
+
+    code = proxy_error = "dns_error"
+    title = "The platform's name was not found"
+    detail = "The name of the platform's host could not be resolved."
+
+
+class ConnectionTerminated(OriginError):
+    """The origin closed before a full header section."""
+
+    code = proxy_error = "connection_terminated"
+    title = "The platform closed the connection"
+    detail = "The platform closed the connection before it had answered."
+
+
+class BadUpstream(OriginError):
+    """The origin's answer is malformed or ambiguous."""
+
+    code = "bad_upstream"
+    proxy_error = "http_protocol_error"
+    title = "The platform's answer is not valid HTTP"
+    detail = "The platform's answer is malformed or ambiguous and was not passed on."
+
+
+class UpstreamTimeout(OriginError):
+    """No first byte of an answer within `timeouts.response`."""
+
+    status = HTTPStatus.GATEWAY_TIMEOUT
+    code = "upstream_timeout"
+    proxy_error = "http_response_timeout"
+    title = "The platform did not answer in time"
+    detail = "The platform did not begin its answer in time."
+
+
+class RequestRefused(GatewayError):
+    """The request is not forwarded."""
+
+    proxy_error = "http_request_denied"
+
+
+class BadRequest(RequestRefused):
+    """Malformed or ambiguous HTTP; the connection is closed."""
+
+    status = HTTPStatus.BAD_REQUEST
+    code = "bad_request"
+    proxy_error = "http_request_error"
+    title = "The request is not valid HTTP"
+    detail = "The request is malformed or ambiguous and was not forwarded."
+
+
+class NotImplementedHere(BadRequest):
+    """A method or coding that the gateway does not know (RFC 9110 §15.6.2)."""
+
+    status = HTTPStatus.NOT_IMPLEMENTED
+    title = "The request asks for something unknown"
+    detail = "The method or the transfer coding of the request is not known here."
+
+
+class VersionNotSupported(BadRequest):
+    """Neither HTTP/1.0 nor HTTP/1.1 (RFC 9110 §15.6.6)."""
+
+    status = HTTPStatus.HTTP_VERSION_NOT_SUPPORTED
+    title = "HTTP version not supported"
+    detail = "The gateway speaks HTTP/1.1 and HTTP/1.0."
+
+
+class RequestTimeout(BadRequest):
+    """The header section, or the rest of a body, did not come in time."""
+
+    status = HTTPStatus.REQUEST_TIMEOUT
+    title = "The request did not arrive in time"
+    detail = "The request was not complete in time."
+
+
+class HeaderTooLarge(BadRequest):
+    """A header section above `limits.max_header_size`."""
+
+    status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+    code = "header_too_large"
+    title = "The header section is too large"
+    detail = "The header section is larger than `limits.max_header_size` allows."
+
+
+class MethodNotAllowed(RequestRefused):
+    """The route does not take this method; `allow` lists what it takes."""
+
+    status = HTTPStatus.METHOD_NOT_ALLOWED
+    code = "method_not_allowed"
+    title = "Method not allowed"
+    detail = "This method is not allowed here."
+
+    def __init__(self, allow: str = "", detail: str | None = None) -> None:
+        super().__init__(detail)
+        self.allow = allow
+
+
+class PathDenied(RequestRefused):
+    """The path is denied, or would select another route in its normalised form."""
+
+    status = HTTPStatus.FORBIDDEN
+    code = "path_denied"
+    title = "This path is not forwarded"
+    detail = "The gateway does not forward this path: its configuration denies it, or its spelling is ambiguous."
+
+
+class NoRoute(RequestRefused):
+    """No route matches."""
+
+    status = HTTPStatus.NOT_FOUND
+    code = "no_route"
+    proxy_error = "destination_not_found"
+    title = "No route matches"
+    detail = "No route of the gateway's configuration matches this path and host."
+
+
+class Overloaded(RequestRefused):
+    """More requests in flight than `limits.max_in_flight`."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "overloaded"
+    proxy_error = "connection_limit_reached"
+    title = "The gateway is busy"
+    detail = "Too many requests are in flight. Try again shortly."
+
+
+class ConfigError(Exception):
+    """The configuration, with every mistake in it: lines ready to print."""
+
+    def __init__(self, mistakes: list[str]) -> None:
+        super().__init__("\n".join(mistakes))
+        self.mistakes = mistakes
+
+
+class StartError(Exception):
+    """The gateway could not start; the message says why and what to do."""
+
+
+class SecretUnavailable(Exception):
+    """A secret's file, variable or command gave none; the message names the place, never a value."""

@@ -1,0 +1,103 @@
+"""Which route a request takes, and what it may reach there."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from proxy.core.paths import joined, plain, prefixes
+from proxy.core.route import Route
+from proxy.errors import MethodNotAllowed, NoRoute, PathDenied
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """A route with what is derived from it once: its path prefixes as patterns, its Allow field written out."""
+
+    route: Route
+    deny: re.Pattern[bytes] | None
+    allow: re.Pattern[bytes] | None
+    methods: str
+
+    def judge(self, method: bytes, path: bytes) -> None:
+        """Let a request pass, or raise MethodNotAllowed or PathDenied."""
+        route = self.route
+        if route.methods is not None and method not in route.methods:
+            raise MethodNotAllowed(self.methods)
+        if self.deny is None and self.allow is None:
+            return
+        self._judge_path(path)
+        if route.strip_prefix:
+            self._judge_path(stripped(path, route))
+
+    def _judge_path(self, path: bytes) -> None:
+        judged = plain(path)
+        if self.deny is not None and self.deny.match(judged):
+            raise PathDenied
+        if self.allow is not None and not self.allow.match(judged):
+            raise PathDenied
+
+
+def stripped(path: bytes, route: Route) -> bytes:
+    """Return the path (or target) without the route's prefix, beginning with a slash."""
+    rest = path[len(route.path) :] if route.path != b"/" else path
+    return rest if rest.startswith(b"/") else b"/" + rest
+
+
+def outgoing(target: bytes, route: Route) -> bytes:
+    """Return the target as the origin gets it: prefix off, base path on, and not a byte changed otherwise."""
+    if route.strip_prefix:
+        target = stripped(target, route)
+    base = route.upstream.base_path
+    return joined(base, target) if base else target
+
+
+class RouteTable:
+    """All routes; the longest matching prefix of whole segments wins, a route with the asked host before one without."""
+
+    def __init__(self, routes: Sequence[Route]) -> None:
+        self.rules = [rules_of(route) for route in routes]
+        self._by_host: dict[bytes | None, dict[bytes, Rules]] = {}
+        for rules in self.rules:
+            self._by_host.setdefault(rules.route.host, {})[rules.route.path.rstrip(b"/")] = rules
+        self._depth = max((rules.route.path.rstrip(b"/").count(b"/") for rules in self.rules), default=0)
+        # With one route for everything there is nothing to look up.
+        alone = len(self.rules) == 1 and self._depth == 0 and self.rules[0].route.host is None
+        self._only = self.rules[0] if alone else None
+
+    def find(self, host: bytes, path: bytes) -> Rules:
+        """Return the rules for a path as received. Raises NoRoute, or PathDenied where its plain form leads elsewhere."""
+        if self._only is not None:
+            return self._only
+        name = hostname(host)
+        found = self._longest(name, path)
+        if found is not self._longest(name, plain(path)):
+            raise PathDenied
+        if found is None:
+            raise NoRoute
+        return found
+
+    def _longest(self, name: bytes, path: bytes) -> Rules | None:
+        # One look for each segment that any route has: the cost does not grow with routes, nor with hostile paths.
+        segments = path.split(b"/", self._depth + 1)[: self._depth + 1]
+        tables = [table for table in (self._by_host.get(name), self._by_host.get(None)) if table]
+        starts = [b"/".join(segments[:count]) for count in range(len(segments), 0, -1)]
+        return next((table[start] for table in tables for start in starts if start in table), None)
+
+
+def hostname(host: bytes) -> bytes:
+    """Return a Host value without its port, in lower case."""
+    name = host.lower()
+    if name.endswith(b"]"):
+        return name
+    head, colon, port = name.rpartition(b":")
+    return head if colon and port.isdigit() or colon and not port else name
+
+
+def rules_of(route: Route) -> Rules:
+    """Return a route with what is derived from it."""
+    return Rules(
+        route,
+        deny=prefixes(route.deny),
+        allow=prefixes(route.allow),
+        methods=b", ".join(sorted(route.methods or ())).decode(),
+    )

@@ -1,0 +1,317 @@
+"""The client's side: requests in, in order; answers out."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from httptools import HttpRequestParser
+
+from proxy.core.fields import REQUEST_CONTROL
+from proxy.core.timeouts import Timeouts
+from proxy.errors import GatewayError, RequestTimeout
+from proxy.wire.body import CHUNKED, CLOSE, LENGTH, NO_BODY
+from proxy.wire.connection import BODY, BY_QUEUE, BYPASS, DEAF, HEAD, Connection, Wire
+from proxy.wire.flow import Flow
+from proxy.wire.message import Answer, Request, read_request
+from proxy.wire.state import Serving
+from proxy.wire.sweep import NEVER
+
+# How long what a client still sends is read and dropped behind the last answer, so that the answer is not lost to a
+# reset (RFC 9112 §9.6); in seconds.
+LINGER = 2.0
+# How many interim answers tell a client that has left for good from one that has only finished sending: the first
+# draws the reset, the second meets it.
+PROBES = 2
+
+IDLE, ASKED, STARTED, CLOSING = Serving.IDLE, Serving.ASKED, Serving.STARTED, Serving.CLOSING
+
+Serve = Callable[["ClientConnection"], Coroutine[Any, Any, None]]
+
+
+class ClientConnection(Connection):
+    """One connection of a client. `serve` is the coroutine that answers its requests; it ends when the client is gone.
+
+    `opened` and `closed` are told of each connection. A connection that is `leaving` takes no further request.
+    """
+
+    control_names = REQUEST_CONTROL
+    new_parser = HttpRequestParser
+
+    def __init__(self, wire: Wire, timeouts: Timeouts, serve: Serve, clients: "set[ClientConnection]") -> None:
+        super().__init__(wire)
+        self.flow = Flow(wire.loop)
+        self.timeouts = timeouts
+        self.state = IDLE
+        self.current: Request | None = None
+        self.leaving = False
+        self.ended = False  # the client has finished sending
+        self.address = ""
+        self.sent = 0  # bytes of the current answer's body, as framed for this client
+        self._serve = serve
+        self._clients = clients
+        self._task: asyncio.Task[None] | None = None
+        self._queue: deque[Request | GatewayError] = deque()
+        self._url = b""
+        self._head_began = False
+        self._probes = 0
+        self._second_head = False  # the parser is fed a made-up head, to read the body behind it
+
+    # --- transport
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to serve."""
+        super().connection_made(transport)
+        peer = transport.get_extra_info("peername")
+        self.address = peer[0] if isinstance(peer, tuple) else "unix:"
+        self._clients.add(self)
+        self.deadline = self.wire.sweep.after(self.timeouts.keep_alive)
+        self._task = self.wire.loop.create_task(self._serve(self))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End the coroutine wherever it stands; what it holds is freed on its way out."""
+        super().connection_lost(exc)
+        self._clients.discard(self)
+        if self._task is not None and self.state is not CLOSING:
+            self._task.cancel()
+
+    def eof_received(self) -> bool:
+        """Answer what was asked before the end (RFC 9112 §9.6), if anything was."""
+        self.ended = True
+        if self.reading in {BODY, BYPASS} or (self.current is None and not self._queue):
+            return False
+        self.deadline = self.wire.sweep.after(0)
+        return True
+
+    def pause_writing(self) -> None:
+        """Bound the time that a client may take nothing."""
+        super().pause_writing()
+        self.deadline = self.wire.sweep.after(self.timeouts.idle)
+
+    def resume_writing(self) -> None:
+        """The client takes its answer."""
+        super().resume_writing()
+        self.deadline = NEVER
+
+    def expired(self) -> None:
+        """Something has taken too long; which, the state tells."""
+        if self.state is CLOSING or self.full:
+            self.abort()
+        elif self._head_began:
+            self.refuse(RequestTimeout())
+        elif self.current is None:
+            self.finish()
+        elif self.ended:
+            self._probe()
+        elif self.reading in {BODY, BYPASS}:
+            self._body_expired()
+
+    def _body_expired(self) -> None:
+        if self._held:  # it is not the client that is slow
+            self.deadline = self.wire.sweep.after(self.timeouts.idle)
+        else:
+            self.refuse(RequestTimeout())
+
+    def _probe(self) -> None:
+        """A client that closed looks like one that has only finished sending: an interim answer tells (RFC 9110 §15.2)."""
+        if self.state is ASKED and self.current is not None and not self.current.http10 and self._probes < PROBES:
+            self._probes += 1
+            self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self.deadline = self.wire.sweep.after(0)
+
+    # --- what the coroutine awaits
+    async def next_request(self) -> Request | None:
+        """Wait for a request and return it, or None when there will be no more. Raises GatewayError for a bad one."""
+        self.current, self.state = None, IDLE
+        while not self._queue:
+            if self.reading is DEAF or self.ended or self.leaving:
+                return None
+            if not self._head_began:
+                self.deadline = self.wire.sweep.after(self.timeouts.keep_alive)
+            self.release(BY_QUEUE)
+            await self.flow.wait()
+        message = self._queue.popleft()
+        self.state, self.sent = ASKED, 0
+        if isinstance(message, GatewayError):
+            raise message
+        self.current = message
+        if message.body.complete:
+            self.deadline = NEVER
+        return message
+
+    async def change(self) -> None:
+        """Wait until something has happened to the current exchange. Raises what has broken its request."""
+        await self.flow.wait()
+        if self.current is not None and self.current.broken is not None:
+            raise self.current.broken
+
+    def leave(self) -> None:
+        """Take no further request: close now if nothing is under way, else behind the answer."""
+        self.leaving = True
+        self.flow.wake()
+
+    # --- bytes in
+    def flush(self) -> None:
+        """Hand on the body, hold the reading when requests pile up, wake whoever waits for a request."""
+        body = self.receiving
+        if body is not None:
+            if not body.complete:
+                self.deadline = self.wire.sweep.after(self.timeouts.idle)
+            body.flush()
+            if body.sink is None and (body.pending or self._queue):
+                self.hold(BY_QUEUE)
+        if self.state is IDLE:
+            if self._queue:
+                self.flow.wake()
+        elif self._queue:
+            self.hold(BY_QUEUE)
+
+    def refuse(self, error: GatewayError) -> None:
+        """Read nothing more from this client; what it asked before is still answered."""
+        body, reading = self.receiving, self.reading
+        if reading is DEAF:
+            return
+        self.turn(DEAF)
+        self._head_began = False
+        last = self._queue[-1] if self._queue else self.current
+        if reading in {BODY, BYPASS} and isinstance(last, Request) and last.body is body:
+            last.broken = error
+        elif last is None or not isinstance(last, Request) or last.keep:
+            self._queue.append(error)
+        self.flow.wake()
+
+    def upgraded(self, rest: bytes) -> None:
+        """Go on without the upgrade (RFC 9110 §7.8: a server may ignore it): llhttp stops, also where a body follows."""
+        body = self.receiving
+        self.parser = HttpRequestParser(self)
+        if body is not None and not body.complete:
+            if body.framing is LENGTH:
+                self._left = body.length
+                self.turn(BYPASS)
+            else:
+                self._second_head = True
+                self.parser.feed_data(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n")
+                self._second_head = False
+        if rest:
+            self.data_received(rest)
+
+    # --- llhttp's events
+    def on_message_begin(self) -> None:
+        """Bound the time for the head that begins."""
+        if not self._second_head:
+            super().on_message_begin()
+            self._url = b""
+            self._head_began = True
+            self.deadline = self.wire.sweep.after(self.timeouts.client_header)
+
+    def on_url(self, part: bytes) -> None:
+        """Take a piece of the target."""
+        self._url += part
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a field."""
+        if not self._second_head:
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Put the request in the queue."""
+        if self._second_head:
+            return
+        self._head_began = False
+        self.receiving = None
+        lines, control = self.head()
+        parser = self.parser
+        assert isinstance(parser, HttpRequestParser)  # noqa: S101  for the type checker
+        request = read_request(
+            parser.get_method(),
+            self._url,
+            parser.get_http_version(),
+            lines,
+            control,
+            keep=parser.should_keep_alive(),
+        )
+        if request.body.framing is not NO_BODY:
+            self.receiving = request.body
+            self.turn(BODY)
+        self._queue.append(request)
+
+    def on_message_complete(self) -> None:
+        """Complete the request, unless llhttp has only stopped before its body."""
+        self._head_began = False
+        if not (self.parser.should_upgrade() and self.receiving is not None):
+            super().on_message_complete()
+
+    def body_complete(self) -> None:
+        """The request has come in whole: its client has nothing left to be late with."""
+        super().body_complete()
+        self.deadline = NEVER
+
+    # --- answers out
+    def start_answer(self, answer: Answer) -> bool:
+        """Send the head of the origin's answer. Returns whether the connection may be used on behind it."""
+        request = self.current
+        assert request is not None  # noqa: S101  an answer is started behind a request alone
+        body = answer.body
+        if body.framing in {CHUNKED, CLOSE}:
+            # RFC 9112 §6.1: a 1.0 client knows no chunks; the end of the connection ends the body.
+            body.outgoing = CLOSE if request.http10 else CHUNKED
+        keep = request.keep and request.body.complete and body.outgoing is not CLOSE and not self.leaving
+        framing = b"Transfer-Encoding: chunked\r\n" if body.outgoing is CHUNKED else answer.framing
+        self.state, request.keep = STARTED, keep
+        self.write(
+            b"HTTP/1.1 %d %b\r\n%b%b%b\r\n"
+            % (answer.status, answer.reason, b"".join(answer.lines), framing, self._persistence(request))
+        )
+        return keep
+
+    def own_answer(self, head: bytes, body: bytes) -> bool:
+        """Send an answer of our own; `head` without its last empty line. Returns whether the connection may be used on."""
+        request = self.current
+        keep = request is not None and request.keep and request.body.complete and not self.leaving
+        if request is not None:
+            request.keep = keep
+            if request.method == b"HEAD":
+                body = b""
+        self.state = STARTED
+        self.sent = len(body)
+        tail = b"Connection: close\r\n" if request is None else self._persistence(request)
+        self.write(b"%b%b\r\n%b" % (head, tail, body))
+        return keep
+
+    @staticmethod
+    def _persistence(request: Request) -> bytes:
+        if not request.keep:
+            return b"Connection: close\r\n"
+        return b"Connection: keep-alive\r\n" if request.http10 else b""
+
+    def pass_on(self, data: bytes, *, last: bool) -> None:
+        """Send more of the origin's answer."""
+        if data:
+            self.sent += len(data)
+            self.write(data)
+        if last:
+            self.flow.wake()
+
+    def cut(self) -> None:
+        """End an answer so that the client sees that it is not whole: a reset where only the close would end it."""
+        self.state = CLOSING
+        self.abort()
+
+    def finish(self) -> None:
+        """Close in good order behind the last answer; what the client still sends is read and dropped for a while."""
+        if self.lost or self.state is CLOSING:
+            return
+        request, self.state = self.current, CLOSING
+        if (request is None or request.body.complete) and self.reading is HEAD:
+            self.close()
+            return
+        if self.reading is not DEAF:
+            self.turn(DEAF)
+        self.release(BY_QUEUE)
+        self.deadline = self.wire.sweep.after(LINGER)
+        self.wire.outbox.post()
+        if self.transport.can_write_eof() and not self.ended:
+            self.transport.write_eof()
+        else:
+            self.close()
+
+

@@ -1,0 +1,135 @@
+"""The connections to one origin: those that lie idle, and how many there may be."""
+
+import asyncio
+import select
+import ssl
+import time
+from collections import deque
+
+from proxy.core.address import Upstream
+from proxy.errors import Overloaded
+from proxy.wire.connection import Wire
+from proxy.wire.dial import dial
+from proxy.wire.origin import OriginConnection
+
+# Load balancers close idle connections after 60 s and more; being first avoids the race. In seconds.
+IDLE_TIME = 55.0
+
+
+class Pool:
+    """Idle connections to one origin, the last used first, and a bound on how many are open.
+
+    `open` counts connections in use, idle and being dialled; `dialled` and `reused` count since the start.
+    """
+
+    def __init__(self, wire: Wire, upstream: Upstream, tls: ssl.SSLContext | None, limit: int) -> None:
+        self.upstream = upstream
+        self.open = self.dialled = self.reused = 0
+        self._wire = wire
+        self._tls = tls
+        self._limit = limit
+        self._idle: dict[OriginConnection, None] = {}
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._closed = False
+
+    def __repr__(self) -> str:
+        return f"<Pool {self.upstream} open={self.open} idle={len(self._idle)} waiting={len(self._waiting)}>"
+
+    @property
+    def idle(self) -> int:
+        """How many connections lie idle."""
+        return len(self._idle)
+
+    def take(self, *, careful: bool) -> OriginConnection | None:
+        """Return an idle connection, or None. `careful` for a request that cannot be sent again: look once more."""
+        while self._idle:
+            connection, _ = self._idle.popitem()
+            if not (connection.transport.is_closing() or (careful and stirs(connection))):
+                self.reused += 1
+                return connection
+            self.open -= 1
+            connection.discard()
+        return None
+
+    async def connect(self, timeout: float) -> OriginConnection:
+        """Return a new connection, or an idle one if that comes first, within `timeout` seconds. Raises OriginError."""
+        began = time.monotonic()
+        if self.open >= self._limit:
+            connection = await self._wait(timeout)
+            if connection is not None:
+                return connection
+        self.open += 1
+        try:
+            connection = await dial(
+                lambda: OriginConnection(self._wire, self), self.upstream, self._tls, timeout - (time.monotonic() - began)
+            )
+        except BaseException:
+            self.open -= 1
+            self._wake()
+            raise
+        self.dialled += 1
+        return connection
+
+    async def _wait(self, timeout: float) -> OriginConnection | None:
+        """Wait until a connection comes back, or may be made anew. Raises Overloaded after `timeout` seconds."""
+        try:
+            async with asyncio.timeout(timeout):
+                while self.open >= self._limit:
+                    place: asyncio.Future[None] = self._wire.loop.create_future()
+                    self._waiting.append(place)
+                    try:
+                        await place
+                    except BaseException:
+                        self._leave(place)
+                        raise
+                    connection = self.take(careful=True)
+                    if connection is not None:
+                        return connection
+        except TimeoutError:
+            raise Overloaded("All connections to the platform are in use. Try again shortly.", retry_after=1) from None
+        return None
+
+    def _leave(self, place: "asyncio.Future[None]") -> None:
+        if place in self._waiting:
+            self._waiting.remove(place)
+        elif not place.cancelled():  # it was woken, but goes away: the next in line gets the turn
+            self._wake()
+
+    def give_back(self, connection: OriginConnection) -> None:
+        """Take a connection back behind its exchange: to lie idle if it is `clean`, else to be forgotten."""
+        if connection.clean and not self._closed:
+            connection.deadline = self._wire.sweep.after(IDLE_TIME)
+            self._idle[connection] = None
+        else:
+            self.open -= 1
+            connection.discard()
+        self._wake()
+
+    def forget(self, connection: OriginConnection) -> None:
+        """An idle connection has ended by itself."""
+        if connection in self._idle:
+            del self._idle[connection]
+            self.open -= 1
+            self._wake()
+
+    def close(self) -> None:
+        """Close what lies idle, now and from now on."""
+        self._closed = True
+        while self._idle:
+            connection, _ = self._idle.popitem()
+            self.open -= 1
+            connection.discard()
+
+    def _wake(self) -> None:
+        while self._waiting:
+            place = self._waiting.popleft()
+            if not place.done():
+                place.set_result(None)
+                return
+
+
+def stirs(connection: OriginConnection) -> bool:
+    """Return whether an idle connection has something to read, its end most likely, that the loop has not told yet."""
+    poll = select.poll()
+    poll.register(connection.transport.get_extra_info("socket").fileno(), select.POLLIN)
+    return bool(poll.poll(0))

@@ -7,7 +7,7 @@ from proxy.core.secret import SecretSource
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """An answer that means "this token is dead": a status and, when given, any of these texts in its decoded body."""
+    """What means "this token is dead": a status and, when given, any of these texts in the decoded body."""
 
     status: int
     body: tuple[bytes, ...] = ()
@@ -19,7 +19,7 @@ DEFAULT_REJECT = (Reject(401), Reject(403, (b"Invalid token",)))
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """How the certificate of an https server is verified: with `ca_file` beside the system's authorities, or not at all."""
+    """How an https server is verified: with `ca_file` beside the system's authorities, or not at all."""
 
     ca_file: str | None = None
     verify: bool = True

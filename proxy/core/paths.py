@@ -18,9 +18,9 @@ _PARAMETERS = re.compile(rb";[^/]*")
 
 
 def plain(path: bytes) -> bytes:
-    """Return the path as a lenient origin may read it.
+    r"""Return the path as a lenient origin may read it.
 
-    Percent-escapes are decoded until stable, `\\` stands for `/`, `;parameters` are dropped, dot segments and doubled
+    Percent-escapes are decoded until stable, `\` stands for `/`, `;parameters` are dropped, dot segments and doubled
     slashes resolved. Case is kept. Escapes that are malformed stay as they are. Raises PathDenied past MAX_LAYERS.
     """
     if not _UNPLAIN.search(path):
@@ -48,9 +48,9 @@ def decoded(path: bytes) -> bytes:
 
 
 def prefixes(paths: Sequence[bytes]) -> re.Pattern[bytes] | None:
-    """Return a pattern that matches what lies at or below any of the paths, by whole segments and without regard to case.
+    """Return a pattern for what lies at or below any of the paths, by whole segments and without regard to case.
 
-    It is to be matched against plain forms; None for no paths.
+    It is for plain forms; None for no paths.
     """
     if not paths:
         return None

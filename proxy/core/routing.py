@@ -11,8 +11,9 @@ from proxy.errors import MethodNotAllowed, NoRoute, PathDenied
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """A route with what is derived from it once: its path prefixes as patterns, its Allow field written out."""
+    """A route, its place in the configuration, and what is derived from it once: patterns, the Allow field."""
 
+    index: int
     route: Route
     deny: re.Pattern[bytes] | None
     allow: re.Pattern[bytes] | None
@@ -52,10 +53,10 @@ def outgoing(target: bytes, route: Route) -> bytes:
 
 
 class RouteTable:
-    """All routes; the longest matching prefix of whole segments wins, a route with the asked host before one without."""
+    """All routes; the longest matching prefix of whole segments wins, one with the asked host before one without."""
 
     def __init__(self, routes: Sequence[Route]) -> None:
-        self.rules = [rules_of(route) for route in routes]
+        self.rules = [rules_of(index, route) for index, route in enumerate(routes)]
         self._by_host: dict[bytes | None, dict[bytes, Rules]] = {}
         for rules in self.rules:
             self._by_host.setdefault(rules.route.host, {})[rules.route.path.rstrip(b"/")] = rules
@@ -65,7 +66,7 @@ class RouteTable:
         self._only = self.rules[0] if alone else None
 
     def find(self, host: bytes, path: bytes) -> Rules:
-        """Return the rules for a path as received. Raises NoRoute, or PathDenied where its plain form leads elsewhere."""
+        """Return the rules for a path as received. Raises NoRoute; PathDenied where its plain form leads elsewhere."""
         if self._only is not None:
             return self._only
         name = hostname(host)
@@ -90,12 +91,13 @@ def hostname(host: bytes) -> bytes:
     if name.endswith(b"]"):
         return name
     head, colon, port = name.rpartition(b":")
-    return head if colon and port.isdigit() or colon and not port else name
+    return head if (colon and port.isdigit()) or (colon and not port) else name
 
 
-def rules_of(route: Route) -> Rules:
+def rules_of(index: int, route: Route) -> Rules:
     """Return a route with what is derived from it."""
     return Rules(
+        index,
         route,
         deny=prefixes(route.deny),
         allow=prefixes(route.allow),

@@ -32,7 +32,20 @@ class Body:
     `replayable` says whether all of it is still there. A body above the limit is let go and just passes through.
     """
 
-    __slots__ = ("_kept", "_kept_size", "_limit", "_pieces", "_sent_end", "complete", "framing", "length", "outgoing", "pending", "sink", "size")
+    __slots__ = (
+        "_kept",
+        "_kept_size",
+        "_limit",
+        "_pieces",
+        "_sent_end",
+        "complete",
+        "framing",
+        "length",
+        "outgoing",
+        "pending",
+        "sink",
+        "size",
+    )
 
     def __init__(self, framing: Framing, length: int = 0) -> None:
         self.framing = self.outgoing = framing

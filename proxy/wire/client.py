@@ -36,7 +36,6 @@ class ClientConnection(Connection):
     """
 
     control_names = REQUEST_CONTROL
-    new_parser = HttpRequestParser
 
     def __init__(self, wire: Wire, timeouts: Timeouts, serve: Serve, clients: "set[ClientConnection]") -> None:
         super().__init__(wire)
@@ -47,6 +46,7 @@ class ClientConnection(Connection):
         self.leaving = False
         self.ended = False  # the client has finished sending
         self.address = ""
+        self.forwarded = b""  # the fields that tell the origin of this client
         self.sent = 0  # bytes of the current answer's body, as framed for this client
         self._serve = serve
         self._clients = clients
@@ -57,12 +57,17 @@ class ClientConnection(Connection):
         self._probes = 0
         self._second_head = False  # the parser is fed a made-up head, to read the body behind it
 
+    def new_parser(self) -> HttpRequestParser:
+        """Return a parser of requests."""
+        return HttpRequestParser(self)
+
     # --- transport
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to serve."""
         super().connection_made(transport)
         peer = transport.get_extra_info("peername")
         self.address = peer[0] if isinstance(peer, tuple) else "unix:"
+        self.forwarded = forwarded(self.address)
         self._clients.add(self)
         self.deadline = self.wire.sweep.after(self.timeouts.keep_alive)
         self._task = self.wire.loop.create_task(self._serve(self))
@@ -112,7 +117,7 @@ class ClientConnection(Connection):
             self.refuse(RequestTimeout())
 
     def _probe(self) -> None:
-        """A client that closed looks like one that has only finished sending: an interim answer tells (RFC 9110 §15.2)."""
+        """Find out whether a client has closed or only finished sending: an interim answer tells (RFC 9110 §15.2)."""
         if self.state is ASKED and self.current is not None and not self.current.http10 and self._probes < PROBES:
             self._probes += 1
             self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -140,9 +145,11 @@ class ClientConnection(Connection):
 
     async def change(self) -> None:
         """Wait until something has happened to the current exchange. Raises what has broken its request."""
-        await self.flow.wait()
-        if self.current is not None and self.current.broken is not None:
-            raise self.current.broken
+        request = self.current
+        if request is None or request.broken is None:
+            await self.flow.wait()
+        if request is not None and request.broken is not None:
+            raise request.broken
 
     def leave(self) -> None:
         """Take no further request: close now if nothing is under way, else behind the answer."""
@@ -180,7 +187,7 @@ class ClientConnection(Connection):
         self.flow.wake()
 
     def upgraded(self, rest: bytes) -> None:
-        """Go on without the upgrade (RFC 9110 §7.8: a server may ignore it): llhttp stops, also where a body follows."""
+        """Go on without the upgrade (RFC 9110 §7.8 allows it): llhttp stops there, also where a body follows."""
         body = self.receiving
         self.parser = HttpRequestParser(self)
         if body is not None and not body.complete:
@@ -264,7 +271,7 @@ class ClientConnection(Connection):
         return keep
 
     def own_answer(self, head: bytes, body: bytes) -> bool:
-        """Send an answer of our own; `head` without its last empty line. Returns whether the connection may be used on."""
+        """Send an answer of our own; `head` lacks its last empty line. Returns whether the connection is usable on."""
         request = self.current
         keep = request is not None and request.keep and request.body.complete and not self.leaving
         if request is not None:
@@ -315,3 +322,7 @@ class ClientConnection(Connection):
             self.close()
 
 
+def forwarded(address: str) -> bytes:
+    """Return the X-Forwarded fields that are the same for a whole connection; a Unix socket's peer has no address."""
+    line = b"" if address == "unix:" else b"X-Forwarded-For: %b\r\n" % address.encode()
+    return line + b"X-Forwarded-Proto: http\r\n"

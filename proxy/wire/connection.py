@@ -1,9 +1,9 @@
 """What both sides of the wire share: parsing, holding, pairing, closing."""
 
 import asyncio
+import contextlib
 import socket
 import struct
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -49,12 +49,11 @@ class Connection(asyncio.Protocol):
     """One HTTP/1.1 connection. Bytes go through llhttp; a body leaves framed anew, straight to the other side."""
 
     control_names: ClassVar[frozenset[bytes]]
-    new_parser: ClassVar[Callable[["Connection"], HttpRequestParser | HttpResponseParser]]
 
     def __init__(self, wire: Wire) -> None:
         self.wire = wire
         self.transport: asyncio.Transport = None  # type: ignore[assignment]  # set before anything else is called
-        self.parser = type(self).new_parser(self)
+        self.parser = self.new_parser()
         self.reading = HEAD
         self.receiving: Body | None = None  # the body that is being read
         self.peer: Connection | None = None
@@ -70,6 +69,14 @@ class Connection(asyncio.Protocol):
     def __repr__(self) -> str:
         state = "lost" if self.lost else self.reading.name
         return f"<{type(self).__name__} {state} held={self._held}>"
+
+    def new_parser(self) -> HttpRequestParser | HttpResponseParser:
+        """Return a parser that tells this connection what it finds."""
+        raise NotImplementedError
+
+    def expired(self) -> None:
+        """The deadline has passed; what that means, the state tells."""
+        raise NotImplementedError
 
     # --- transport
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -100,10 +107,8 @@ class Connection(asyncio.Protocol):
         if self.transport is None or self.lost:
             return
         sock = self.transport.get_extra_info("socket")
-        try:
+        with contextlib.suppress(OSError):  # a Unix socket knows no reset, and a dead one needs none
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-        except OSError:  # a Unix socket knows no reset, and a dead one needs none
-            pass
         self.transport.abort()
 
     # --- flow control: a full side stops the reading of its peer
@@ -209,7 +214,7 @@ class Connection(asyncio.Protocol):
             return b""
         body.feed(data[:left] if left else data)
         self._left = 0
-        self.parser = type(self).new_parser(self)  # the old one still waits for the body that went past it
+        self.parser = self.new_parser()  # the old one still waits for the body that went past it
         self.body_complete()
         return data[left:] if left else b""
 

@@ -40,12 +40,10 @@ def tls_context(verification: Verification) -> ssl.SSLContext:
     return context
 
 
-async def dial(
-    new_protocol: Callable[[], P], upstream: Upstream, tls: ssl.SSLContext | None, timeout: float
-) -> P:
-    """Connect to an origin within `timeout` seconds: name, address, handshake and all. Raises OriginError."""
+async def dial(new_protocol: Callable[[], P], upstream: Upstream, tls: ssl.SSLContext | None, within: float) -> P:
+    """Connect to an origin within `within` seconds: name, address, handshake and all. Raises OriginError."""
     try:
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(within):
             sock = await _connect(upstream)
             return await _protocol(new_protocol, sock, upstream, tls)
     except TimeoutError:

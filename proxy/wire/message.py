@@ -63,7 +63,8 @@ def read_request(method: bytes, url: bytes, version: str, lines: Lines, control:
         raise VersionNotSupported
     if method in NEVER_FORWARDED:
         raise MethodNotAllowed
-    target, host = read_target(url, method), control.get(b"host")
+    target, authority = read_target(url, method)
+    host = control.get(b"host")
     if host is None and not http10:
         raise BadRequest("The request has no Host field (RFC 9112 section 3.2).")
     if host is not None and not HOST.fullmatch(host):
@@ -71,7 +72,8 @@ def read_request(method: bytes, url: bytes, version: str, lines: Lines, control:
     body = request_body(control, http10=http10)
     if len(control) > 1:
         lines = without(lines, nominated(control))
-    request = Request(method, target, host or b"", http10, keep, lines, control, body)
+    # RFC 9112 §3.2.2: an absolute target says more than the Host field.
+    request = Request(method, target, authority or host or b"", http10, keep, lines, control, body)
     if body.framing is LENGTH or b"content-length" in control:
         request.framing = b"Content-Length: %d\r\n" % body.length
     elif body.framing is CHUNKED:
@@ -79,17 +81,18 @@ def read_request(method: bytes, url: bytes, version: str, lines: Lines, control:
     return request
 
 
-def read_target(url: bytes, method: bytes) -> bytes:
-    """Return the target in origin-form (RFC 9112 §3.2), byte for byte as it came. Raises BadRequest."""
+def read_target(url: bytes, method: bytes) -> tuple[bytes, bytes]:
+    """Return the target in origin-form (RFC 9112 §3.2), byte for byte as it came, and its authority if it had one.
+
+    Raises BadRequest.
+    """
     if b"#" not in url:
-        if url.startswith(b"/"):
-            return url
-        if url == b"*" and method == b"OPTIONS":
-            return url
+        if url.startswith(b"/") or (url == b"*" and method == b"OPTIONS"):
+            return url, b""
         absolute = ABSOLUTE.fullmatch(url)
         if absolute and absolute[1] and HOST.fullmatch(absolute[1]):
-            path: bytes = absolute[2]
-            return path if path.startswith(b"/") else b"/" + path
+            authority, path = absolute.groups()
+            return (path if path.startswith(b"/") else b"/" + path), authority
     raise BadRequest("The request's target is malformed (RFC 9112 section 3.2).")
 
 
@@ -117,7 +120,7 @@ def read_length(value: bytes) -> int | None:
     return int(value) if value.isdigit() and len(value) <= 18 else None  # noqa: PLR2004  said above
 
 
-def read_answer(  # noqa: PLR0913  one value for each part of a status line and head
+def read_answer(
     status: int, reason: bytes, version: str, lines: Lines, control: Control, *, asked: bytes, keep: bool
 ) -> Answer:
     """Turn a parsed head into an answer to a request of the method `asked`. Raises BadUpstream."""

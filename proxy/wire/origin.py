@@ -1,6 +1,5 @@
 """The origin's side: one request at a time, its answer."""
 
-import asyncio
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
@@ -42,7 +41,6 @@ class OriginConnection(Connection):
     """
 
     control_names = ANSWER_CONTROL
-    new_parser = HttpResponseParser
 
     def __init__(self, wire: Wire, pool: "Pool") -> None:
         super().__init__(wire)
@@ -56,6 +54,10 @@ class OriginConnection(Connection):
         self._timeouts = Timeouts()
         self._spoilt = False  # more came than was asked for: not to be used again
         self._reason = b""
+
+    def new_parser(self) -> HttpResponseParser:
+        """Return a parser of answers."""
+        return HttpResponseParser(self)
 
     # --- an exchange
     def ask(self, client: ClientConnection, request: Request, head: bytes, timeouts: Timeouts) -> None:
@@ -271,5 +273,3 @@ class OriginConnection(Connection):
         """Complete the answer."""
         if self.answer is not None and self.reading in {BODY, BYPASS}:
             super().on_message_complete()
-
-

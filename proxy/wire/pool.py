@@ -51,17 +51,20 @@ class Pool:
             connection.discard()
         return None
 
-    async def connect(self, timeout: float) -> OriginConnection:
-        """Return a new connection, or an idle one if that comes first, within `timeout` seconds. Raises OriginError."""
+    async def connect(self, within: float) -> OriginConnection:
+        """Return a new connection, or an idle one if that comes first, within `within` seconds. Raises OriginError."""
         began = time.monotonic()
         if self.open >= self._limit:
-            connection = await self._wait(timeout)
+            connection = await self._wait(within)
             if connection is not None:
                 return connection
         self.open += 1
         try:
             connection = await dial(
-                lambda: OriginConnection(self._wire, self), self.upstream, self._tls, timeout - (time.monotonic() - began)
+                lambda: OriginConnection(self._wire, self),
+                self.upstream,
+                self._tls,
+                within - (time.monotonic() - began),
             )
         except BaseException:
             self.open -= 1
@@ -70,10 +73,10 @@ class Pool:
         self.dialled += 1
         return connection
 
-    async def _wait(self, timeout: float) -> OriginConnection | None:
-        """Wait until a connection comes back, or may be made anew. Raises Overloaded after `timeout` seconds."""
+    async def _wait(self, within: float) -> OriginConnection | None:
+        """Wait until a connection comes back, or may be made anew. Raises Overloaded after `within` seconds."""
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(within):
                 while self.open >= self._limit:
                     place: asyncio.Future[None] = self._wire.loop.create_future()
                     self._waiting.append(place)

@@ -20,7 +20,7 @@ class Watched(Protocol):
 
 
 class Sweep:
-    """Tells what is watched when its deadline has passed. `now` is the time of the last tick, never ahead of the clock."""
+    """Tells what is watched when its deadline has passed. `now` is the time of the last tick."""
 
     def __init__(self, time: Callable[[], float]) -> None:
         self._time = time

@@ -1,0 +1,77 @@
+"""How long a token lives, read from the answer that brought it."""
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+# A number this large is epoch milliseconds: as seconds it would be the year 5138, as milliseconds it is 1973.
+EPOCH_MILLISECONDS_FROM = 1e11
+# No token outlives the key it was bought with, and API keys live 730 days (platform.md); more is a misreading.
+MAX_LIFETIME = 730 * 86400.0
+# Clocks that differ by no more are the same: the Date field drops fractions and the answer was under way.
+SKEW_TOLERANCE = 2.0
+# What the Date field may have dropped (RFC 9110 §5.6.7 has whole seconds).
+DATE_RESOLUTION = 1.0
+
+
+def lifetime(answer: Mapping[str, object], ttl: float, date: str | None, now: float) -> float:
+    """Return how many seconds the token of this answer lives.
+
+    `token_expire` goes before `token_duration`, that before `ttl`; whatever is absent, past or absurd is passed over.
+    `date` is the answer's Date field and `now` our wall clock, in seconds since the epoch.
+    """
+    expires = _instant(answer.get("token_expire"))
+    if expires is not None and _plausible(left := expires - _origin_time(date, now)):
+        return left
+    duration = _number(answer.get("token_duration"))
+    if duration is not None and _plausible(duration):
+        return duration
+    return ttl
+
+
+def _plausible(seconds: float) -> bool:
+    return 0 < seconds <= MAX_LIFETIME  # false for NaN, too
+
+
+def _origin_time(date: str | None, now: float) -> float:
+    """Return the origin's own time, the latest that fits: a lifetime too short costs a login, one too long a refusal."""
+    try:
+        then = _epoch(parsedate_to_datetime(date or ""))
+    except (ValueError, TypeError, OverflowError):
+        return now
+    return max(then, now) if abs(then - now) <= SKEW_TOLERANCE else then + DATE_RESOLUTION
+
+
+def _instant(value: object) -> float | None:
+    """Return epoch seconds from a number, a numeric string or ISO 8601; None for anything else."""
+    number = _number(value)
+    if number is not None:
+        return number / 1000 if number >= EPOCH_MILLISECONDS_FROM else number
+    if not isinstance(value, str):
+        return None
+    try:
+        return _epoch(datetime.fromisoformat(_without_strays(value)))
+    except ValueError:
+        return None
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _without_strays(text: str) -> str:
+    """Return a date without stray spaces: the platform's own samples end in one."""
+    day, *rest = text.upper().split() or [""]
+    return day + "".join(rest) if "T" in day else "T".join(filter(None, [day, "".join(rest)]))
+
+
+def _epoch(moment: datetime) -> float:
+    """Return epoch seconds; a moment without an offset is UTC."""
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

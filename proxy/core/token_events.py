@@ -1,0 +1,61 @@
+"""What becomes of logins and tokens, told to the observers: facts, never a secret or a token."""
+
+import enum
+from dataclasses import dataclass
+
+
+class Reason(enum.StrEnum):
+    """Why a login was made."""
+
+    START = "start"
+    AHEAD = "ahead"
+    EXPIRY = "expiry"
+    REFUSAL = "refusal"
+
+
+class Outcome(enum.StrEnum):
+    """What became of a login."""
+
+    SUCCEEDED = "succeeded"
+    REJECTED = "rejected"
+    UNAVAILABLE = "unavailable"
+
+
+@dataclass(frozen=True, slots=True)
+class LoginSucceeded:
+    """A login gave a token; `duration` and the `lifetime` left to the token are in seconds."""
+
+    credential: str
+    duration: float
+    lifetime: float
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class LoginFailed:
+    """A login gave none; the next attempt is `retry_in` seconds away. `cause` is for the log."""
+
+    credential: str
+    duration: float
+    outcome: Outcome
+    cause: str
+    retry_in: float
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRefused:
+    """The origin refused the current token, was believed, and the token is invalidated."""
+
+    credential: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalsDoubted:
+    """A replay with a newer token was refused too: refusals cause no login for `retry_in` seconds."""
+
+    credential: str
+    retry_in: float
+
+
+TokenEvent = LoginSucceeded | LoginFailed | TokenRefused | RefusalsDoubted

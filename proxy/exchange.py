@@ -1,0 +1,234 @@
+"""The way of a request, from top to bottom: judge, inject, send, triage of a refusal, replay, relay."""
+
+import itertools
+import os
+import re
+from collections.abc import Callable, Sequence
+
+from proxy.core.events import Finished
+from proxy.core.problem import NAME, problem
+from proxy.core.refusal import LOOKED_AT, dead
+from proxy.core.routing import RouteTable
+from proxy.core.token import Token
+from proxy.errors import BadRequest, ConnectionTerminated, GatewayError, InternalError, Overloaded
+from proxy.tokens.source import TokenSource
+from proxy.way import Way
+from proxy.wire.body import NO_BODY
+from proxy.wire.client import STARTED, ClientConnection
+from proxy.wire.connection import Wire
+from proxy.wire.message import Answer, Request
+from proxy.wire.origin import OriginConnection
+
+# RFC 9110 §9.2.1. These alone are sent again when a reused connection died before a byte came back.
+SAFE = frozenset((b"GET", b"HEAD", b"OPTIONS"))
+UNREPLAYABLE = b'Proxy-Status: %b; details="body not replayable"\r\n' % NAME.encode()
+# What the gateway says for itself (RFC 9110 §9.3.7).
+OPTIONS_ANSWER = b"HTTP/1.1 204 No Content\r\nAllow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"
+
+# An id that a client may choose: it goes into logs and fields.
+REQUEST_ID = re.compile(rb"[A-Za-z0-9._~:/+=@-]{1,128}")
+
+Observer = Callable[[Finished], None]
+
+
+class Gateway:
+    """Serves the connections of clients along the ways of the current configuration."""
+
+    def __init__(self, wire: Wire, ways: Sequence[Way], table: RouteTable, observe: Observer, limit: int) -> None:
+        self.wire = wire
+        self.ways = ways
+        self.table = table
+        self.observe = observe
+        self.limit = limit
+        self.in_flight = 0
+        self._ids = itertools.count(1)
+        self._id_prefix = os.urandom(5).hex()
+
+    async def serve(self, client: ClientConnection) -> None:
+        """Answer the requests of one connection, one after the other, until there are no more."""
+        usable = True
+        while usable:
+            try:
+                request = await client.next_request()
+            except GatewayError as error:
+                self._answer_bad_form(client, error)
+                break
+            if request is None:
+                break
+            usable = await Exchange(self, client, request).run()
+        client.finish()
+
+    def judge(self, request: Request) -> Way:
+        """Return the way of a request. Raises RequestRefused."""
+        path = request.target.partition(b"?")[0]
+        rules = self.table.find(request.host, path)
+        rules.judge(request.method, path)
+        if self.in_flight > self.limit:
+            raise Overloaded(retry_after=1)
+        return self.ways[rules.index]
+
+    def id_for(self, request: Request | None) -> str:
+        """Return the id that a request came with, or a new one."""
+        given = None if request is None else request.control.get(b"x-request-id")
+        if given is not None and REQUEST_ID.fullmatch(given):
+            return given.decode()
+        return f"{self._id_prefix}{next(self._ids):06x}"
+
+    def _answer_bad_form(self, client: ClientConnection, error: GatewayError) -> None:
+        request_id = self.id_for(None)
+        client.own_answer(*problem(error, request_id))
+        self.observe(
+            Finished(
+                "", "", b"", client.address, request_id, int(error.status), error.code, error.cause, sent=client.sent
+            )
+        )
+
+
+class Exchange:
+    """One request, and what became of it."""
+
+    __slots__ = ("attempts", "began", "client", "fact", "gateway", "origin", "request", "way")
+
+    def __init__(self, gateway: Gateway, client: ClientConnection, request: Request) -> None:
+        self.gateway = gateway
+        self.client = client
+        self.request = request
+        self.way: Way
+        self.origin: OriginConnection | None = None
+        self.began = gateway.wire.loop.time()
+        self.fact = Finished("", request.method.decode(), request.target, client.address, gateway.id_for(request))
+
+    async def run(self) -> bool:
+        """Return whether the client's connection may be used on."""
+        self.gateway.in_flight += 1
+        try:
+            return await self._run()
+        except GatewayError as error:
+            return self._own_answer(error)
+        except Exception as error:  # noqa: BLE001  a defect of ours costs one request, never the connection of another
+            return self._own_answer(InternalError(cause=f"{type(error).__name__}: {error}"))
+        finally:
+            self._release()
+            self.gateway.in_flight -= 1
+            self._tell()
+
+    async def _run(self) -> bool:
+        if self.request.target == b"*":
+            return self.client.own_answer(OPTIONS_ANSWER, b"")
+        self.way = way = self.gateway.judge(self.request)
+        self.fact.route, self.fact.credential = way.label, way.route.credential
+        if way.source is None:
+            return await self._relay(await self._ask(None))
+        token = await self._token(way.source)
+        answer = await self._ask(token)
+        if answer.status in way.reject_statuses and await self._refused(answer):
+            answer = await self._recover(way.source, token, answer)
+        elif way.source.doubtful:
+            way.source.accepted(token, self._what())
+        return await self._relay(answer)
+
+    async def _token(self, source: TokenSource) -> Token:
+        """Return the token to send: from memory, or that of the one login in flight."""
+        if self.way.route.replay:
+            self.request.body.keep(self.way.keep_limit)
+        if not self.way.replays(self.request):
+            return await source.fresh()
+        return source.current() or await source.token()
+
+    # --- send
+    async def _ask(self, token: Token | None) -> Answer:
+        """Send the request and return the head of its answer. Raises OriginError, or what has broken the request."""
+        client, request, way = self.client, self.request, self.way
+        head = way.head(client, request, token, self.fact.request_id.encode())
+        repeatable = request.method in SAFE and request.body.framing is NO_BODY
+        while True:
+            origin = way.pool.take(careful=not repeatable) or await way.pool.connect(way.route.timeouts.connect)
+            self.origin = origin
+            self.fact.attempts += 1
+            origin.ask(client, request, head, way.route.timeouts)
+            while origin.answer is None and origin.fault is None:
+                await client.change()
+            if origin.answer is not None:
+                return origin.answer
+            assert origin.fault is not None  # noqa: S101  for the type checker
+            if not (repeatable and died_idle(origin)):
+                raise origin.fault
+            self._release()
+
+    def _release(self) -> None:
+        """Let go of the origin's connection, wherever the exchange stands."""
+        origin, self.origin = self.origin, None
+        if origin is not None:
+            origin.end()
+
+    # --- triage of a refusal, replay
+    async def _refused(self, answer: Answer) -> bool:
+        """Return whether the answer means that the token is dead; some of its body may have to come for that."""
+        rules, body, origin = self.way.reject, answer.body, self.origin
+        if dead(rules, answer.status, answer.lines, b""):
+            return True
+        assert origin is not None  # noqa: S101  for the type checker
+        while not body.complete and body.pending < LOOKED_AT and origin.fault is None:
+            await self.client.change()
+        return dead(rules, answer.status, answer.lines, body.peek())
+
+    async def _recover(self, source: TokenSource, token: Token, answer: Answer) -> Answer:
+        """Invalidate that very token, and send the request once more with the next one if that can be done."""
+        if not source.invalidate(token, self._what()) or not self.way.route.replay:
+            return answer
+        if not self.request.body.replayable:
+            answer.lines.append(UNREPLAYABLE)
+            self.fact.replay = "impossible"
+            return answer
+        self.fact.replay = "failed"
+        self._release()
+        newer = await source.token()
+        answer = await self._ask(newer)
+        if answer.status in self.way.reject_statuses and await self._refused(answer):
+            source.replay_refused(newer, self._what())
+            self.fact.replay = "refused"
+        else:
+            self.fact.replay = "accepted"
+        return answer
+
+    def _what(self) -> tuple[bytes, bytes]:
+        """Return what a token is accepted or refused for: one method at one path."""
+        return self.request.method, self.request.target.partition(b"?")[0]
+
+    # --- relay
+    async def _relay(self, answer: Answer) -> bool:
+        """Pass the answer on as it comes. Returns whether the client's connection may be used on."""
+        client, origin = self.client, self.origin
+        assert origin is not None  # noqa: S101  for the type checker
+        self.fact.status = answer.status
+        keep = client.start_answer(answer)
+        origin.relay()
+        while not answer.body.complete:
+            if origin.fault is not None:
+                raise origin.fault
+            await client.change()
+        return keep
+
+    def _own_answer(self, error: GatewayError) -> bool:
+        """Answer for the origin, or cut its answer short so that the client sees it."""
+        client, fact = self.client, self.fact
+        fact.code, fact.cause = error.code, error.cause
+        if client.state is STARTED:
+            fact.cut = True
+            client.cut()
+            return False
+        fact.status = int(error.status)
+        if isinstance(error, BadRequest):
+            self.request.keep = False  # interface.md: `bad_request` closes the connection
+        return client.own_answer(*problem(error, fact.request_id))
+
+    def _tell(self) -> None:
+        fact = self.fact
+        fact.received, fact.sent = self.request.body.size, self.client.sent
+        fact.duration = self.gateway.wire.loop.time() - self.began
+        self.gateway.observe(fact)
+
+
+def died_idle(origin: OriginConnection) -> bool:
+    """Return whether a reused connection had been closed by its origin before it could have read the request."""
+    return origin.reused and not origin.heard and isinstance(origin.fault, ConnectionTerminated)

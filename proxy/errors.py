@@ -70,7 +70,7 @@ class LoginRejected(LoginError):
 
 
 class LoginUnavailable(LoginError):
-    """The login is unreachable, erring, malformed or backing off; `retry_after` is the time to the next attempt, in seconds."""
+    """The login is unreachable, erring, malformed or backing off; `retry_after`: seconds to the next attempt."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     code = "login_unavailable"

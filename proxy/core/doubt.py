@@ -4,53 +4,60 @@ from collections.abc import Hashable
 
 from cachetools import LRUCache
 
-from proxy.core.backoff import REFUSAL_BACKOFF, Backoff
+from proxy.core.backoff import REFUSAL_BACKOFF
 from proxy.core.token import Token
 
 # Enough for the endpoints that a gateway's clients really use; the least recently accepted are forgotten first.
 REMEMBERED = 1024
+# A replay whose answer takes longer says nothing any more about the refusals of others.
+TRIAL = 60.0
 
 
 class Doubt:
     """Refusals are believed until a replay with a newer token is refused as well; then they are doubted.
 
-    A doubted refusal is believed if what refuses had accepted the very token (which ends the doubt), or once each time
-    that the backoff has passed. interface.md, "What a refusal costs".
+    A doubted refusal is believed if what refuses had accepted the very token, which ends the doubt, and once each time
+    that the backoff has passed (interface.md, "What a refusal costs"). A newer token is on trial while replays with
+    it are under way and nothing has accepted it: any refusal then says what a refused replay says, only sooner.
+    All tokens are the current one of the moment; times are seconds on one clock.
     """
 
-    __slots__ = ("_accepted", "_backoff", "_counted", "_seen", "_until")
+    __slots__ = ("_accepted", "_accepted_by", "_backoff", "_counted", "_proven", "_trial", "_trial_ends", "_until")
 
     def __init__(self) -> None:
-        self._accepted: LRUCache[int, None] = LRUCache(REMEMBERED)
-        self._seen: Token | None = None
-        self._forget()
+        self._accepted_by: LRUCache[int, None] = LRUCache(REMEMBERED)
+        self._accepted: Token | None = None
+        self._proven: Token | None = None
+        self._trial: Token | None = None
+        self._trial_ends = 0.0
+        self._end()
 
-    def _forget(self) -> None:
-        self._accepted.clear()
-        self._backoff: Backoff = REFUSAL_BACKOFF
+    def _end(self) -> None:
+        self._accepted_by.clear()
+        self._backoff = REFUSAL_BACKOFF
         self._counted: Token | None = None
         self._until = 0.0
 
     @property
     def doubtful(self) -> bool:
-        """Whether refusals are being doubted; what accepts a token matters only then."""
-        return self._backoff.failures > 0
+        """Whether it matters what accepts the token: refusals are doubted, or the token is on trial."""
+        return self._trial is not None or self._backoff.failures > 0
 
     @property
     def wait(self) -> float:
-        """How many seconds one doubted refusal keeps the next from being believed."""
+        """How many seconds refusals are doubted after the last refused replay; 0 while they are believed."""
         return self._backoff.delay()
 
     def believes(self, token: Token, what: Hashable, now: float, *, may_login: bool) -> bool:
-        """Judge the refusal of the current token on `what`.
+        """Judge the refusal of a token on `what`.
 
-        When the backoff has passed, the one refusal is spent only where a login `may_login`: a doubtful refusal must
+        When the backoff has passed, its one refusal is spent only where a login `may_login`: a doubtful refusal must
         not cost the others a token that nothing can replace.
         """
-        if not self.doubtful:
+        if not self._backoff.failures:
             return True
         if self._has_accepted(token, what):
-            self._forget()
+            self._end()
             return True
         if now < self._until or not may_login:
             return False
@@ -62,19 +69,32 @@ class Doubt:
         if token is self._counted:
             return False
         if self._has_accepted(token, what):
-            self._forget()
+            self._end()
             return False
+        self._trial = None
         self._counted = token
         self._backoff = self._backoff.failed()
         self._until = now + self.wait
         return True
 
+    def tried(self, token: Token, now: float) -> None:
+        """Take note that a replay with this newer token is about to be sent."""
+        if token is not self._proven and token is not self._counted:
+            self._trial, self._trial_ends = token, now + TRIAL
+
+    def on_trial(self, token: Token, now: float) -> bool:
+        """Tell whether replays with this token are under way and nothing has accepted it yet."""
+        return token is self._trial and now < self._trial_ends
+
     def accepted(self, token: Token, what: Hashable) -> None:
-        """Record that `what` accepted the current token."""
-        if token is not self._seen:
-            self._accepted.clear()
-            self._seen = token
-        self._accepted[hash(what)] = None  # the hash alone: a target may have kilobytes
+        """Take note that `what` accepted a token."""
+        self._trial, self._proven = None, token
+        if not self._backoff.failures:
+            return
+        if token is not self._accepted:
+            self._accepted_by.clear()
+            self._accepted = token
+        self._accepted_by[hash(what)] = None  # the hash alone: a target may have kilobytes
 
     def _has_accepted(self, token: Token, what: Hashable) -> bool:
-        return token is self._seen and hash(what) in self._accepted
+        return token is self._accepted and hash(what) in self._accepted_by

@@ -35,7 +35,7 @@ def _plausible(seconds: float) -> bool:
 
 
 def _origin_time(date: str | None, now: float) -> float:
-    """Return the origin's own time, the latest that fits: a lifetime too short costs a login, one too long a refusal."""
+    """Return the origin's own time, the latest that fits: too short a lifetime costs less than too long a one."""
     try:
         then = _epoch(parsedate_to_datetime(date or ""))
     except (ValueError, TypeError, OverflowError):

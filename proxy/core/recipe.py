@@ -117,8 +117,8 @@ def redirected(url: str, status: int, location: str | None) -> str | None:
     """
     if status not in REPOSTED or location is None:
         return None
-    target = urljoin(url, location)
     try:
+        target = urljoin(url, location)
         same = _origin(urlsplit(url)) == _origin(urlsplit(target))
     except ValueError:
         return None

@@ -11,6 +11,7 @@ from proxy.core.fields import REQUEST_CONTROL
 from proxy.core.timeouts import Timeouts
 from proxy.errors import GatewayError, RequestTimeout
 from proxy.wire.body import CHUNKED, CLOSE, LENGTH, NO_BODY
+from proxy.wire.clients import Clients
 from proxy.wire.connection import BODY, BY_QUEUE, BYPASS, DEAF, HEAD, Connection, Wire
 from proxy.wire.flow import Flow
 from proxy.wire.message import Answer, Request, read_request
@@ -37,7 +38,7 @@ class ClientConnection(Connection):
 
     control_names = REQUEST_CONTROL
 
-    def __init__(self, wire: Wire, timeouts: Timeouts, serve: Serve, clients: "set[ClientConnection]") -> None:
+    def __init__(self, wire: Wire, timeouts: Timeouts, serve: Serve, clients: Clients) -> None:
         super().__init__(wire)
         self.flow = Flow(wire.loop)
         self.timeouts = timeouts
@@ -82,7 +83,7 @@ class ClientConnection(Connection):
     def eof_received(self) -> bool:
         """Answer what was asked before the end (RFC 9112 §9.6), if anything was."""
         self.ended = True
-        if self.reading in {BODY, BYPASS} or (self.current is None and not self._queue):
+        if self.reading.inside or (self.current is None and not self._queue):
             return False
         self.deadline = self.wire.sweep.after(0)
         return True
@@ -104,10 +105,10 @@ class ClientConnection(Connection):
         elif self._head_began:
             self.refuse(RequestTimeout())
         elif self.current is None:
-            self.finish()
+            self.leave()
         elif self.ended:
             self._probe()
-        elif self.reading in {BODY, BYPASS}:
+        elif self.reading.inside:
             self._body_expired()
 
     def _body_expired(self) -> None:
@@ -180,7 +181,7 @@ class ClientConnection(Connection):
         self.turn(DEAF)
         self._head_began = False
         last = self._queue[-1] if self._queue else self.current
-        if reading in {BODY, BYPASS} and isinstance(last, Request) and last.body is body:
+        if reading.inside and isinstance(last, Request) and last.body is body:
             last.broken = error
         elif last is None or not isinstance(last, Request) or last.keep:
             self._queue.append(error)
@@ -258,7 +259,7 @@ class ClientConnection(Connection):
         request = self.current
         assert request is not None  # noqa: S101  an answer is started behind a request alone
         body = answer.body
-        if body.framing in {CHUNKED, CLOSE}:
+        if body.framing is CHUNKED or body.framing is CLOSE:
             # RFC 9112 §6.1: a 1.0 client knows no chunks; the end of the connection ends the body.
             body.outgoing = CLOSE if request.http10 else CHUNKED
         keep = request.keep and request.body.complete and body.outgoing is not CLOSE and not self.leaving

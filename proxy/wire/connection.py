@@ -2,10 +2,11 @@
 
 import asyncio
 import contextlib
+import re
 import socket
 import struct
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from httptools import (
     HttpParserCallbackError,
@@ -32,6 +33,7 @@ BY_QUEUE = 2  # what has been read has nowhere to go yet
 # Enough to keep a fast reader busy for a turn of the loop, little enough for 1,000 slow ones.
 HIGH_WATER = 512 * 1024
 
+METHOD = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+ ")  # RFC 9110 §5.6.2, and the space behind it
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, zero seconds: closing sends a reset
 
 
@@ -81,8 +83,7 @@ class Connection(asyncio.Protocol):
     # --- transport
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin: asyncio calls this once."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101  for the type checker
-        self.transport = transport
+        self.transport = transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass of it
         transport.set_write_buffer_limits(high=HIGH_WATER)
         self.wire.sweep.watched.add(self)
 
@@ -158,7 +159,7 @@ class Connection(asyncio.Protocol):
         """Take a read of any length, cut anywhere: asyncio calls this."""
         if self.reading is BYPASS:
             data = self._past_parser(data)
-        if data and self.reading in {HEAD, BODY}:
+        if data and self.reading.parses:
             self._parse(data)
         self.flush()
 
@@ -172,8 +173,7 @@ class Connection(asyncio.Protocol):
 
     def turn(self, reading: Reading) -> None:
         """Read differently from now on; a step that the table does not know is a defect."""
-        if reading not in READING_STEPS[self.reading]:
-            raise AssertionError(f"{self.reading.name} -> {reading.name}")
+        assert reading in READING_STEPS[self.reading], f"{self.reading.name} -> {reading.name}"  # noqa: S101  a defect
         self.reading = reading
 
     def _parse(self, data: bytes) -> None:
@@ -188,7 +188,9 @@ class Connection(asyncio.Protocol):
                 raise
             self.refuse(cause)
         except HttpParserInvalidMethodError:
-            self.refuse(NotImplementedHere())
+            # RFC 9110 §15.6.2 asks for 501, if it is a method at all; where the read began earlier we cannot tell.
+            unknown = self._heard == len(data) and METHOD.match(data)
+            self.refuse(NotImplementedHere() if unknown else BadRequest(cause="no method"))
         except HttpParserError as error:
             self.refuse(BadRequest(cause=str(error)))
         else:

@@ -10,7 +10,7 @@ from proxy.core.timeouts import Timeouts
 from proxy.errors import BadUpstream, ConnectionTerminated, GatewayError, HeaderTooLarge, OriginError, UpstreamTimeout
 from proxy.wire.body import CLOSE, NO_BODY
 from proxy.wire.client import ClientConnection
-from proxy.wire.connection import BODY, BY_QUEUE, BYPASS, DEAF, HEAD, Connection, Wire
+from proxy.wire.connection import BODY, BY_QUEUE, DEAF, HEAD, Connection, Wire
 from proxy.wire.message import Answer, Request, read_answer
 from proxy.wire.sweep import NEVER
 
@@ -271,5 +271,5 @@ class OriginConnection(Connection):
 
     def on_message_complete(self) -> None:
         """Complete the answer."""
-        if self.answer is not None and self.reading in {BODY, BYPASS}:
+        if self.answer is not None and self.reading.inside:
             super().on_message_complete()

@@ -1,0 +1,151 @@
+"""The composition root: from a configuration to a gateway that serves; start, drain, stop."""
+
+import asyncio
+import contextlib
+import gc
+import random
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from proxy.config.settings import Config
+from proxy.core.address import Address, Upstream
+from proxy.core.credential import Verification
+from proxy.core.events import Finished
+from proxy.core.route import Route
+from proxy.core.routing import RouteTable, Rules
+from proxy.core.token_events import TokenEvent
+from proxy.errors import StartError
+from proxy.exchange import Gateway
+from proxy.listen import BACKLOG, bound, open_socket
+from proxy.tokens.cache import token_cache
+from proxy.tokens.login import Login
+from proxy.tokens.reuse import Reuse
+from proxy.way import Way
+from proxy.wire.client import ClientConnection
+from proxy.wire.clients import Clients
+from proxy.wire.connection import Wire
+from proxy.wire.dial import tls_context
+from proxy.wire.flow import Outbox
+from proxy.wire.pool import Pool
+from proxy.wire.sweep import Sweep
+
+# What is made at start is never looked at again by the collector; what a request makes dies by its reference count.
+GC_THRESHOLDS = (20_000, 20, 50)
+
+
+@dataclass(frozen=True, slots=True)
+class Observers:
+    """Who is told what happens."""
+
+    finished: Callable[[Finished], None]
+    token: Callable[[TokenEvent], None]
+
+
+class App:
+    """A gateway of one configuration, on the running loop. `addresses` are where it listens, once it does."""
+
+    def __init__(self, config: Config, observers: Observers) -> None:
+        loop = asyncio.get_running_loop()
+        self.config = config
+        self.addresses: list[Address] = []
+        self.clients = Clients()
+        self.wire = Wire(loop, Outbox(loop), Sweep(loop.time), config.limits.max_header_size)
+        self.sources = self._sources(observers.token)
+        self.pools: dict[tuple[str, str, int, Verification], Pool] = {}
+        table = RouteTable(config.routes)
+        self.ways = [self._way(rules) for rules in table.rules]
+        self.gateway = Gateway(self.wire, self.ways, table, observers.finished, config.limits.max_in_flight)
+        self._servers: list[asyncio.Server] = []
+
+    # --- composition
+    def _sources(self, tell: Callable[[TokenEvent], None]) -> dict[str, Reuse]:
+        loop = self.wire.loop
+        cache = token_cache(loop)
+        used = {route.credential for route in self.config.routes}
+        return {
+            name: Reuse(
+                Login(credential, clock=loop),
+                credential,
+                clock=loop,
+                cache=cache,
+                random=random.random,
+                on_event=tell,
+            )
+            for name, credential in self.config.credentials.items()
+            if name in used
+        }
+
+    def _way(self, rules: Rules) -> Way:
+        route, limits = rules.route, self.config.limits
+        pool = self._pool(route)
+        if route.credential is None:
+            return Way(rules, pool, limits)
+        return Way(
+            rules, pool, limits, self.sources[route.credential], self.config.credentials[route.credential].reject
+        )
+
+    def _pool(self, route: Route) -> Pool:
+        """Return the pool of a route's origin; routes to one origin share it, unless they verify it differently."""
+        upstream = route.upstream
+        key = (upstream.scheme, upstream.host, upstream.port, route.verification)
+        if key not in self.pools:
+            tls = _tls(upstream, route.verification)
+            self.pools[key] = Pool(self.wire, upstream, tls, self.config.limits.max_origin_connections)
+        return self.pools[key]
+
+    # --- life
+    async def start(self) -> None:
+        """Listen and log in; return once clients can connect. Raises StartError."""
+        timeouts = self.config.timeouts
+        self.wire.sweep.start(self.wire.loop)
+        for address in self.config.server.listen:
+            sock = open_socket(address)
+            server = await self.wire.loop.create_server(
+                lambda: ClientConnection(self.wire, timeouts, self.gateway.serve, self.clients),
+                sock=sock,
+                backlog=BACKLOG,
+            )
+            self._servers.append(server)
+            self.addresses.append(bound(sock))
+        for source in self.sources.values():
+            source.start()
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*GC_THRESHOLDS)
+
+    async def drain(self) -> bool:
+        """Accept nothing new and finish what runs, for `drain_timeout`; then cut. Returns whether all was finished."""
+        for server in self._servers:
+            server.close()
+        for client in self.clients:
+            client.leave()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.config.server.drain_timeout):
+                await self.clients.gone()
+        finished = not self.clients
+        await self.stop()
+        return finished
+
+    async def stop(self) -> None:
+        """End everything at once; nothing of it is left on the loop."""
+        for server in self._servers:
+            server.close()
+        for client in self.clients:
+            client.abort()
+        await self.clients.gone()
+        for pool in self.pools.values():
+            pool.close()
+        for source in self.sources.values():
+            await source.close()
+        self.wire.sweep.stop()
+        gc.unfreeze()
+
+
+def _tls(upstream: Upstream, verification: Verification) -> ssl.SSLContext | None:
+    if upstream.scheme != "https":
+        return None
+    try:
+        return tls_context(verification)
+    except OSError as error:
+        raise StartError(f"ca_file {verification.ca_file}: {error}") from None

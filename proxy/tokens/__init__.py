@@ -1,0 +1,1 @@
+"""Where tokens come from: a login, one for all who wait for it, and its token kept live."""

@@ -1,0 +1,186 @@
+"""The login: one request that trades the secrets for a token.
+
+The door of aiohttp's exceptions: what leaves here is LoginRejected or LoginUnavailable, and its cause never holds a
+byte that was sent or received.
+"""
+
+import asyncio
+import random
+import ssl
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+
+import aiohttp
+
+from proxy.core.credential import Credential, Verification
+from proxy.core.identity import Identity, identity
+from proxy.core.recipe import LoginAnswer, LoginRequest, recipe_of, redirected
+from proxy.core.secret import Secret
+from proxy.core.token import Token
+from proxy.errors import LoginUnavailable, SecretUnavailable
+from proxy.tokens.clock import Clock, deadline
+from proxy.tokens.decoding import ACCEPTED, decoded
+
+# A session object has a kilobyte or two; whatever has a megabyte is none.
+MAX_ANSWER = 1024 * 1024
+# Within one host: a trailing slash and an old path, and one to spare.
+MAX_REDIRECTS = 3
+
+_FIELDS = {"User-Agent": "iam-proxy", "Accept-Encoding": ACCEPTED}
+
+SessionFactory = Callable[[Verification], Awaitable[aiohttp.ClientSession]]
+
+
+async def login_session(verification: Verification) -> aiohttp.ClientSession:
+    """Return a session for one login; the caller closes it.
+
+    Nothing is kept (cookies, connections, names) and nothing taken from the environment (proxies, netrc). It has no
+    time limits: the login has one of its own. Raises OSError if `ca_file` cannot be used.
+    """
+    context = await asyncio.to_thread(_tls, verification)  # reads the authorities from disk
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(ssl=context, force_close=True, use_dns_cache=False),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=False,
+        auto_decompress=False,
+        timeout=aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None),
+    )
+
+
+class Login:
+    """Issues tokens by logging in, each time anew.
+
+    `clock` counts lifetimes and time limits, `wall` reads the date for answers that name one, `jitter` gives numbers
+    in [0, 1) that spread the refreshes. Every call ends within the credential's `login_timeout`.
+    """
+
+    def __init__(
+        self,
+        credential: Credential,
+        *,
+        clock: Clock,
+        session: SessionFactory = login_session,
+        wall: Callable[[], float] = time.time,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._credential = credential
+        self._recipe = recipe_of(credential)
+        self._clock = clock
+        self._session = session
+        self._wall = wall
+        self._jitter = jitter
+
+    @property
+    def watchable(self) -> bool:
+        """Whether any of the secrets can change under our eyes."""
+        return any(source.watchable for source in self._recipe.sources.values())
+
+    async def identify(self, known: Identity | None = None) -> Identity:
+        """Return the secrets as they are now, with their key; given a `known` identity, read only what is watchable.
+
+        Raises LoginUnavailable where a secret cannot be read.
+        """
+        limit = self._credential.login_timeout
+        try:
+            async with deadline(self._clock, limit):
+                secrets = await asyncio.to_thread(self._read, known)
+        except SecretUnavailable as error:
+            cause = str(error)
+        except TimeoutError:
+            cause = f"the secrets could not be read within {limit:g} s"
+        else:
+            return identity(self._credential, secrets)
+        raise LoginUnavailable(cause=cause)
+
+    async def issue(self, identity: Identity) -> Token:
+        """Log in and return the token, its lifetime counted from the moment of asking.
+
+        Raises LoginRejected if the keys were refused, LoginUnavailable if anything else went wrong.
+        """
+        request = self._recipe.request(identity.secrets)
+        sent_at = self._clock.time()
+        answer = await self._ask(request)
+        grant = self._recipe.read(answer, self._wall())
+        return Token.issued(grant.text, sent_at, grant.lifetime, self._jitter())
+
+    def _read(self, known: Identity | None) -> Mapping[str, Secret]:
+        return {
+            name: source.read() if known is None or source.watchable else known.secrets[name]
+            for name, source in self._recipe.sources.items()
+        }
+
+    async def _ask(self, request: LoginRequest) -> LoginAnswer:
+        """Return the answer to a request. The error is raised anew, without a trace of the foreign one's text."""
+        limit = self._credential.login_timeout
+        try:
+            async with deadline(self._clock, limit), await self._session(self._credential.verification) as session:
+                return await _followed(session, request)
+        except TimeoutError:
+            cause = f"no complete answer within {limit:g} s"
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            cause = _cause(error)
+        raise LoginUnavailable(cause=cause)
+
+
+async def _followed(session: aiohttp.ClientSession, request: LoginRequest) -> LoginAnswer:
+    """Return the answer at the end of the redirects; one that is not followed is the answer."""
+    answer = await _sent(session, request)
+    for _ in range(MAX_REDIRECTS):
+        url = redirected(request.url, answer.status, answer.headers.get("Location"))
+        if url is None:
+            break
+        request = replace(request, url=url)
+        answer = await _sent(session, request)
+    return answer
+
+
+async def _sent(session: aiohttp.ClientSession, request: LoginRequest) -> LoginAnswer:
+    async with session.request(
+        request.method,
+        request.url,
+        headers=_FIELDS | dict(request.headers),
+        data=request.body,
+        allow_redirects=False,
+    ) as response:
+        body = decoded(await _bounded(response.content), response.headers.get("Content-Encoding", ""), MAX_ANSWER)
+        return LoginAnswer(response.status, response.headers, body)
+
+
+async def _bounded(content: aiohttp.StreamReader) -> bytes:
+    body = bytearray()
+    async for chunk in content.iter_any():
+        body += chunk
+        if len(body) > MAX_ANSWER:
+            raise LoginUnavailable(cause=f"the login's answer is larger than {MAX_ANSWER} bytes")
+    return bytes(body)
+
+
+def _cause(error: Exception) -> str:
+    """Describe a foreign exception by its kind and the system's own words; its text may quote what was received."""
+    match error:
+        case aiohttp.ClientConnectorCertificateError(certificate_error=ssl.SSLCertVerificationError() as flaw):
+            cause = f"the login's certificate does not verify: {flaw.verify_message}"
+        case aiohttp.ClientConnectorDNSError():
+            cause = "the login's host name has no address"
+        case aiohttp.ClientConnectorError(os_error=inner):
+            cause = f"no connection to the login: {_cause(inner)}"
+        case aiohttp.ServerDisconnectedError():
+            cause = "the login closed the connection without an answer"
+        case ssl.SSLError(reason=str() as reason):
+            cause = f"TLS failed: {reason}"
+        case OSError(strerror=str() as words, filename=path):
+            cause = f"{path}: {words}" if path else words
+        case _:
+            cause = f"the login failed: {type(error).__name__}"
+    return cause
+
+
+def _tls(verification: Verification) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    if verification.ca_file is not None:
+        context.load_verify_locations(verification.ca_file)
+    if not verification.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context

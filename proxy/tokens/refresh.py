@@ -1,0 +1,214 @@
+"""The login behind a token: when it is made, that there is only one, and what it leaves behind."""
+
+import math
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+
+from proxy.core.backoff import Pace
+from proxy.core.credential import Credential
+from proxy.core.identity import Identity
+from proxy.core.token import Phase, Token
+from proxy.core.token_events import LoginFailed, LoginSucceeded, Outcome, Reason, TokenEvent
+from proxy.errors import LoginError, LoginRejected, LoginUnavailable
+from proxy.tokens.cache import TokenCache
+from proxy.tokens.clock import Clock, Timer, deadline
+from proxy.tokens.singleflight import RunCancelled, SingleFlight
+from proxy.tokens.source import Issuer
+from proxy.tokens.state import Record, TokenState
+from proxy.tokens.watch import Watch
+
+# Retry-After has whole seconds (RFC 9110 §10.2.3), and zero would invite a storm.
+MIN_RETRY_AFTER = 1.0
+
+_HELD = "the next login may not start yet"
+_CLOSED = "the gateway stops or has another configuration"
+
+
+class Refresh:
+    """Keeps `token` live, by timer, from the first `begin` until `close`.
+
+    Whatever follows the end of a login happens without an await: wherever a cancellation strikes, the state is whole.
+    """
+
+    def __init__(
+        self,
+        issuer: Issuer,
+        credential: Credential,
+        *,
+        clock: Clock,
+        cache: TokenCache,
+        random: Callable[[], float],
+        on_event: Callable[[TokenEvent], None],
+    ) -> None:
+        self.token: Token | None = None
+        self._issuer = issuer
+        self._credential = credential
+        self._clock = clock
+        self._cache = cache
+        self._random = random
+        self._on_event = on_event
+        self._flight: SingleFlight[None] = SingleFlight()
+        self._watch = Watch(issuer, clock, self.forgive)
+        self._timer: Timer | None = None
+        self._pace = Pace()
+        self._record = Record()
+        self._identity = Identity("", {})
+        self._key = ""
+        self._refused = False
+        self._closed = False
+        self._failure: LoginError = LoginUnavailable(cause=_HELD)
+
+    @property
+    def state(self) -> TokenState:
+        """What there is to tell now."""
+        token, record, due = self.token, self._record, self._due()
+        return TokenState(
+            credential=self._credential.name,
+            phase=token.phase(self._clock.time()) if token else None,
+            expires_at=token.expires_at if token else None,
+            next_attempt=None if self._flight.flying or due == math.inf else due,
+            outcome=record.outcome,
+            cause=record.cause,
+            finished_at=record.finished_at,
+            logins=dict(record.logins),
+            refreshes=dict(record.refreshes),
+        )
+
+    def begin(self) -> bool:
+        """Begin a login, if one may start now; tell whether one is in flight."""
+        if self._flight.flying:
+            return True
+        now = self._clock.time()
+        if now < self._next_login():
+            return False
+        self._flight.begin(partial(self._log_in, self._reason(now), now))
+        return True
+
+    async def attempt(self) -> None:
+        """Wait for the login in flight, or for one that may start now; at most `login_timeout`."""
+        if self.begin():
+            try:
+                await self._flight.join()
+            except RunCancelled:
+                return  # closed: `absence` says so
+
+    def replaceable(self) -> bool:
+        """Tell whether a refusal would find a login in flight or could cause one."""
+        may_start = not self._closed and self._clock.time() >= self._pace.next_login(refusal=True)
+        return self._flight.flying or may_start
+
+    def drop(self, token: Token) -> None:
+        """Forget the current token for good, because the origin refused it, and begin the login for another."""
+        with suppress(KeyError):  # expired between the look and the deletion
+            if self._cache.get(self._key) is token:
+                del self._cache[self._key]
+        self.token = None
+        self._refused = True
+        self._go_on()
+
+    def forgive(self) -> None:
+        """Log in without waiting for backoff or probe: the secrets have changed, or somebody asks for it."""
+        self._pace = self._pace.forgiven()
+        self._failure = LoginUnavailable(cause=_HELD)
+        self._go_on()
+
+    def absence(self) -> LoginError:
+        """Return why there is no token, as an error that is the caller's own."""
+        wait = self._next_login() - self._clock.time()
+        retry_after = max(wait, MIN_RETRY_AFTER) if math.isfinite(wait) else MIN_RETRY_AFTER
+        return type(self._failure)(cause=self._failure.cause, retry_after=retry_after)
+
+    async def close(self) -> None:
+        """Make no further login; leave neither timer nor task. The token stays for the requests under way."""
+        self._closed = True
+        self._failure = LoginUnavailable(cause=_CLOSED)
+        self._plan()
+        self._watch.stop()
+        await self._flight.close()
+        await self._watch.close()
+
+    async def _log_in(self, reason: Reason, started: float) -> None:
+        limit = self._credential.login_timeout
+        try:
+            async with deadline(self._clock, limit):
+                token = await self._obtained(reason)
+        except LoginError as error:
+            failure = error
+        except TimeoutError:
+            failure = LoginUnavailable(cause=f"no token within {limit:g} s")
+        except Exception as error:  # noqa: BLE001 - a defect must cost one login, not all that follow
+            failure = LoginUnavailable(cause=f"a defect of the gateway: {type(error).__name__}")
+        else:
+            self._succeeded(token, reason, started)
+            return
+        self._failed(failure, reason, started)
+
+    async def _obtained(self, reason: Reason) -> Token:
+        """Return the token of a login, or at the start the one that a configuration before this one left."""
+        self._identity = await self._issuer.identify()
+        token = self._cache.get(self._identity.key) if reason is Reason.START else None
+        if token is None:
+            token = await self._issuer.issue(self._identity)
+        if token.phase(self._clock.time()) is Phase.EXPIRED:
+            raise LoginUnavailable(cause="the login's token had expired when it came")
+        return token
+
+    def _succeeded(self, token: Token, reason: Reason, started: float) -> None:
+        now, key = self._clock.time(), self._identity.key
+        kept = self._cache.get(key) is token
+        self.token, self._key, self._refused = token, key, False
+        self._failure = LoginUnavailable(cause=_HELD)
+        self._watch.stop()
+        if not kept:
+            self._pace = self._pace.succeeded(started, refusal=reason is Reason.REFUSAL)
+            self._cache[key] = token
+            self._record.count(Outcome.SUCCEEDED, now)
+            self._record.refreshes[reason] += 1
+        self._plan()
+        if not kept:
+            self._on_event(LoginSucceeded(self._credential.name, now - started, token.expires_at - now, reason))
+
+    def _failed(self, failure: LoginError, reason: Reason, started: float) -> None:
+        """Take note of a failure. Keys once refused stay refused: a probe that meets another fault proves nothing."""
+        now = self._clock.time()
+        rejected = isinstance(failure, LoginRejected)
+        if rejected or isinstance(self._failure, LoginRejected):
+            self._pace = self._pace.rejected(started, now)
+            self._watch.start(self._identity)
+        else:
+            self._pace = self._pace.failed(started, now, self._random())
+        if rejected or not isinstance(self._failure, LoginRejected):
+            self._failure = failure
+        outcome = Outcome.REJECTED if rejected else Outcome.UNAVAILABLE
+        self._record.count(outcome, now, failure.cause)
+        self._plan()
+        retry_in = self._next_login() - now
+        self._on_event(LoginFailed(self._credential.name, now - started, outcome, failure.cause, retry_in, reason))
+
+    def _reason(self, now: float) -> Reason:
+        if self._refused:
+            return Reason.REFUSAL
+        if self.token is None:
+            return Reason.START
+        return Reason.AHEAD if now < self.token.expires_at else Reason.EXPIRY
+
+    def _next_login(self) -> float:
+        """When the next login may start."""
+        return math.inf if self._closed else self._pace.next_login(refusal=self._refused)
+
+    def _due(self) -> float:
+        """When the next login starts by itself: it may, and the token is stale or absent."""
+        may = self._next_login()
+        return may if self.token is None else max(may, self.token.stale_at)
+
+    def _go_on(self) -> None:
+        """Begin the login that is due, or set the timer for it."""
+        if not self.begin():
+            self._plan()
+
+    def _plan(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        due = self._due()
+        self._timer = None if due == math.inf else self._clock.call_at(due, self._go_on)

@@ -1,0 +1,153 @@
+"""The token source that requests use: one token for all of them, for as long as it is good."""
+
+from collections.abc import Callable, Hashable
+
+from proxy.core.credential import Credential
+from proxy.core.doubt import Doubt
+from proxy.core.token import Phase, Token
+from proxy.core.token_events import RefusalsDoubted, TokenEvent, TokenRefused
+from proxy.tokens.cache import TokenCache
+from proxy.tokens.clock import Clock
+from proxy.tokens.refresh import Refresh
+from proxy.tokens.source import Issuer
+from proxy.tokens.state import TokenState
+
+
+class Reuse:
+    """Hands out the token of one credential; never one that has expired or that a believed refusal killed.
+
+    `clock` counts in seconds, an asyncio loop is one; `cache` is shared by all sources and outlives them; `random`
+    gives numbers in [0, 1); `on_event` is told what happens and must not raise. Whoever makes it calls `start` in a
+    running loop and, at the end, `close`.
+    """
+
+    def __init__(
+        self,
+        issuer: Issuer,
+        credential: Credential,
+        *,
+        clock: Clock,
+        cache: TokenCache,
+        random: Callable[[], float],
+        on_event: Callable[[TokenEvent], None],
+    ) -> None:
+        self._name = credential.name
+        self._now = clock.time
+        self._on_event = on_event
+        self._doubt = Doubt()
+        self._refresh = Refresh(issuer, credential, clock=clock, cache=cache, random=random, on_event=on_event)
+
+    def start(self) -> None:
+        """Begin the first login; from then on the token is kept live by a timer, with or without requests."""
+        self._refresh.begin()
+
+    async def close(self) -> None:
+        """Make no further login; leave neither timer nor task. A live token still serves the requests under way."""
+        await self._refresh.close()
+
+    @property
+    def state(self) -> TokenState:
+        """What there is to tell now, for status, readiness and metrics."""
+        return self._refresh.state
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether `accepted` needs to be called: a refused replay is feared, or has made refusals doubtful."""
+        return self._doubt.doubtful
+
+    def current(self) -> Token | None:
+        """Return the live token, None if there is none; behind a stale one a login begins, if it may."""
+        token = self._refresh.token
+        if token is None:
+            return None
+        now = self._now()
+        if now < token.stale_at:
+            return token
+        if now >= token.expires_at:
+            return None
+        self._refresh.begin()
+        return token
+
+    async def token(self) -> Token:
+        """Return the live token, else that of the one login in flight or of one that may start now.
+
+        Waits at most `login_timeout`. Raises LoginRejected or LoginUnavailable, at once when no login may start now;
+        `retry_after` is then the time to the next attempt in seconds, at least one.
+        """
+        token = self.current()
+        if token is None:
+            await self._refresh.attempt()
+            token = self._live()
+        return token
+
+    async def fresh(self) -> Token:
+        """Return a token for a request that cannot be replayed: one that is stale is refreshed first.
+
+        Where that fails the stale one serves, as long as it lives. Raises as `token` does.
+        """
+        token = self.current()
+        if token is None or token.phase(self._now()) is not Phase.FRESH:
+            await self._refresh.attempt()
+            token = self._live()
+        return token
+
+    async def refresh(self) -> Token:
+        """Return the token of a new login, because somebody asks for it: no wait but the login budget's holds it back.
+
+        The token at hand stays in use until then. Raises LoginRejected or LoginUnavailable.
+        """
+        before = self._refresh.token
+        self._refresh.forgive()
+        await self._refresh.attempt()
+        token = self._live()
+        if token is before:
+            raise self._refresh.absence()
+        return token
+
+    async def renew(self, refused: Token, what: Hashable) -> Token | None:
+        """Return a newer token than the one that the origin refused on the request `what`.
+
+        None if the refusal is doubted: pass it on as it came. Waits and raises as `token` does.
+        """
+        if not self.invalidate(refused, what):
+            return None
+        token = await self.token()
+        self._doubt.tried(token, self._now())
+        return token
+
+    def invalidate(self, refused: Token, what: Hashable) -> bool:
+        """Take note of a refusal without waiting; tell whether the token is dead, now or long since.
+
+        A refusal of the current token that is believed makes an end of it, and one login begins for all who were
+        refused. Late refusals, of a token that has been replaced or has expired, cost nothing.
+        """
+        now = self._now()
+        if refused is not self._refresh.token or now >= refused.expires_at:
+            return True
+        if self._doubt.on_trial(refused, now):
+            self.replay_refused(refused, what)
+        if not self._doubt.believes(refused, what, now, may_login=self._refresh.replaceable()):
+            return False
+        self._refresh.drop(refused)
+        self._on_event(TokenRefused(self._name))
+        return True
+
+    def replay_refused(self, token: Token, what: Hashable) -> None:
+        """Take note that the replay with the newer token was refused too: a new token does not mend this.
+
+        Refusals cause no login for a while then, longer each time; many replays with one token count once.
+        """
+        if token is self._refresh.token and self._doubt.replay_refused(token, what, self._now()):
+            self._on_event(RefusalsDoubted(self._name, self._doubt.wait))
+
+    def accepted(self, token: Token, what: Hashable) -> None:
+        """Take note that `what` accepted this token; needed while `doubtful`: its later refusal is believed."""
+        if self.doubtful and token is self._refresh.token:
+            self._doubt.accepted(token, what)
+
+    def _live(self) -> Token:
+        """Return the live token, or raise why there is none."""
+        token = self.current()
+        if token is None:
+            raise self._refresh.absence()
+        return token

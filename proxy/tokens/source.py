@@ -1,0 +1,64 @@
+"""What hands out tokens, and what issues them."""
+
+from collections.abc import Hashable
+from typing import Protocol
+
+from proxy.core.identity import Identity
+from proxy.core.token import Token
+
+
+class TokenSource(Protocol):
+    """Anything that returns a token for requests; what it hands out is live and not known to be refused."""
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether `accepted` is to be told what accepts tokens."""
+        ...
+
+    def current(self) -> Token | None:
+        """Return the live token at once, None if there is none."""
+        ...
+
+    async def token(self) -> Token:
+        """Return the live token, waiting for the login in flight if there is none. Raises LoginError."""
+        ...
+
+    async def fresh(self) -> Token:
+        """Return a token for a request that cannot be replayed: a stale one is refreshed first. Raises LoginError."""
+        ...
+
+    async def renew(self, refused: Token, what: Hashable) -> Token | None:
+        """Return a newer token than the one refused on `what`; None: pass the refusal on. Raises LoginError."""
+        ...
+
+    def invalidate(self, refused: Token, what: Hashable) -> bool:
+        """Take note of a refusal without waiting; tell whether it was believed."""
+        ...
+
+    def replay_refused(self, token: Token, what: Hashable) -> None:
+        """Take note that the replay with the newer token was refused too."""
+        ...
+
+    def accepted(self, token: Token, what: Hashable) -> None:
+        """Take note that `what` accepted this token; needed only while `doubtful`."""
+        ...
+
+
+class Issuer(Protocol):
+    """Anything that trades secrets for a token: a login, or a store in front of one. Each call ends in bounded time."""
+
+    @property
+    def watchable(self) -> bool:
+        """Whether reading the secrets again is cheap and may give others."""
+        ...
+
+    async def identify(self, known: Identity | None = None) -> Identity:
+        """Return the identity as it is now; given a `known` one, read again only what is watchable.
+
+        Raises LoginUnavailable where a secret cannot be read.
+        """
+        ...
+
+    async def issue(self, identity: Identity) -> Token:
+        """Return a token for this identity. Raises LoginRejected or LoginUnavailable."""
+        ...

@@ -1,0 +1,1 @@
+"""The checks of iam-proxy; the tree mirrors `proxy/`."""

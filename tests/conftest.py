@@ -1,0 +1,40 @@
+"""How asynchronous tests run: each in a loop of its own, with nothing left on it at the end."""
+
+import asyncio
+import inspect
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+import uvloop
+
+LoopFactory = Callable[[], asyncio.AbstractEventLoop]
+
+# No test waits for longer than this, in seconds: a hang is a failure with a name.
+LIMIT = 20.0
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run a test that is a coroutine function, on the loop that the fixture `loop_factory` gives, if there is one."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    wanted = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
+    factory = pyfuncitem.funcargs.get("loop_factory")
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(bounded(pyfuncitem.obj, wanted))
+    return True
+
+
+async def bounded(test: Callable[..., Coroutine[Any, Any, None]], wanted: dict[str, Any]) -> None:
+    """Run a test to its end, within LIMIT, and see that it leaves no task behind."""
+    async with asyncio.timeout(LIMIT):
+        await test(**wanted)
+    left = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    assert not left, f"tasks left behind: {left}"
+
+
+@pytest.fixture(params=["plain", "uvloop"])
+def loop_factory(request: pytest.FixtureRequest) -> LoopFactory:
+    """Both loops, for a test (or a module, by `usefixtures`) that is to hold on either."""
+    return uvloop.new_event_loop if request.param == "uvloop" else asyncio.SelectorEventLoop

@@ -1,0 +1,1 @@
+"""The checks of `proxy.tokens`."""

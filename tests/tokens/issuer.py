@@ -1,0 +1,112 @@
+"""An issuer of tokens that does what a test says, and a token source in front of it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+
+from proxy.core.identity import Identity
+from proxy.core.secret import Secret
+from proxy.core.token import Token
+from proxy.core.token_events import TokenEvent
+from proxy.tokens.cache import TokenCache, token_cache
+from proxy.tokens.reuse import Reuse
+from tests.core.secrets import credential
+from tests.tokens.clock import FakeClock, settled
+
+CREDENTIAL = replace(credential(), login_timeout=10.0)
+
+
+@dataclass
+class FakeIssuer:
+    """Issues `token-1`, `token-2`, … that live for `lifetime` and are stale after three quarters of it.
+
+    `failure` makes logins fail, a closed `gate` makes them wait, `logins` has the time of each.
+    """
+
+    clock: FakeClock
+    lifetime: float = 100.0
+    failure: Exception | None = None
+    unreadable: Exception | None = None
+    secret: str = "first"
+    watchable: bool = True
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+    logins: list[float] = field(default_factory=list)
+    issued: list[Token] = field(default_factory=list)
+    reads: int = 0
+    flying: int = 0
+
+    def __post_init__(self) -> None:
+        self.gate.set()
+
+    async def identify(self, known: Identity | None = None) -> Identity:
+        """Return the identity of the secret as it is now."""
+        del known
+        self.reads += 1
+        await asyncio.sleep(0)
+        if self.unreadable is not None:
+            raise self.unreadable
+        return Identity(f"key of {self.secret}", {"secretkey": Secret(self.secret)})
+
+    async def issue(self, identity: Identity) -> Token:
+        """Return a token, once the gate is open."""
+        del identity
+        sent_at = self.clock.time()
+        self.logins.append(sent_at)
+        self.flying += 1
+        assert self.flying == 1, "two logins at a time"
+        try:
+            await asyncio.sleep(0)
+            await self.gate.wait()
+            if self.failure is not None:
+                raise self.failure
+            self.issued.append(Token.issued(f"token-{len(self.logins)}", sent_at, self.lifetime, 0.0))
+            return self.issued[-1]
+        finally:
+            self.flying -= 1
+
+
+@dataclass
+class Rig:
+    """A source of tokens with everything around it in a test's hands."""
+
+    clock: FakeClock
+    issuer: FakeIssuer
+    cache: TokenCache
+    reuse: Reuse
+    events: list[TokenEvent]
+
+    @property
+    def logins(self) -> int:
+        """How many logins there were."""
+        return len(self.issuer.logins)
+
+    async def recover(self) -> Token:
+        """Let the logins succeed from now on, and return the token of the next one."""
+        self.issuer.failure = None
+        await self.clock.elapse(1000.0)
+        return await self.reuse.token()
+
+
+def rig(clock: FakeClock | None = None, cache: TokenCache | None = None, random: float = 0.0) -> Rig:
+    """Return a rig whose source has not been started."""
+    clock = clock or FakeClock()
+    events: list[TokenEvent] = []
+    issuer = FakeIssuer(clock)
+    cache = token_cache(clock) if cache is None else cache
+    reuse = Reuse(issuer, CREDENTIAL, clock=clock, cache=cache, random=lambda: random, on_event=events.append)
+    return Rig(clock, issuer, cache, reuse, events)
+
+
+@asynccontextmanager
+async def running(*, settle: bool = True) -> AsyncIterator[Rig]:
+    """Start a source, by default to its first token; closed at the end, it leaves no timer behind."""
+    made = rig()
+    made.reuse.start()
+    if settle:
+        await settled()
+    try:
+        yield made
+    finally:
+        await made.reuse.close()
+    assert made.clock.pending == []

@@ -179,7 +179,10 @@ def _cause(error: Exception) -> str:
 def _tls(verification: Verification) -> ssl.SSLContext:
     context = ssl.create_default_context()
     if verification.ca_file is not None:
-        context.load_verify_locations(verification.ca_file)
+        try:
+            context.load_verify_locations(verification.ca_file)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, verification.ca_file) from None  # OpenSSL does not name it
     if not verification.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
+TOKEN = "f54e34a56b897"
+
 Script = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -16,7 +18,7 @@ def answer(body: bytes, *fields: str, status: str = "200 OK") -> bytes:
     return "\r\n".join(head).encode() + b"\r\n\r\n" + body
 
 
-def session(token: str = "f54e34a56b897", **more: object) -> bytes:
+def session(token: str = TOKEN, **more: object) -> bytes:
     """Return the body of a login that succeeds."""
     return json.dumps({"uid": "u", "token": token} | more).encode()
 
@@ -78,11 +80,10 @@ async def login_server(*answers: bytes | Script, tls: ssl.SSLContext | None = No
         task = asyncio.current_task()
         assert task is not None
         connections.add(task)
-        try:
+        with suppress(asyncio.CancelledError):  # the test has ended
             await made.serve(reader, writer)
-        finally:
-            writer.close()
-            connections.discard(task)
+        writer.close()
+        connections.discard(task)
 
     server = await asyncio.start_server(visit, "127.0.0.1", 0, ssl=tls)
     made.port = server.sockets[0].getsockname()[1]

@@ -1,0 +1,76 @@
+# iam-proxy: `make run` starts it, `make test` checks it. Both install what they need into .venv first.
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-long lint types imports unit format example lock bench clean
+
+help:  ## what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+# --- to use it
+run: $(VENV)/.installed  ## start the gateway: with iam-proxy.toml or IAM_PROXY_UPSTREAM if there is one, else the demo
+	@if [ -e iam-proxy.toml ] || [ -n "$$IAM_PROXY_UPSTREAM$$IAM_PROXY_CONFIG" ]; then exec $(BIN)/iam-proxy run; \
+	else exec $(BIN)/iam-proxy demo; fi
+
+# --- to check it
+test: lint types imports unit  ## the whole check
+
+test-long: $(VENV)/.installed-dev  ## what takes long: large bodies, many seeds
+	@echo "== tests that take long"
+	@$(BIN)/python -m pytest -m long -o addopts="--strict-markers --strict-config -v"
+
+lint: $(VENV)/.installed-dev
+	@echo "== ruff"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(VENV)/.installed-dev
+	@echo "== mypy"
+	@$(BIN)/mypy
+
+imports: $(VENV)/.installed-dev
+	@echo "== import-linter"
+	@$(BIN)/lint-imports
+
+unit: $(VENV)/.installed-dev
+	@echo "== pytest, with branch coverage"
+	@$(BIN)/python -m pytest -m "not long" --cov --cov-report=term
+
+# --- to change it
+format: $(VENV)/.installed-dev  ## lay the code out
+	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
+
+example: $(VENV)/.installed-dev  ## print config.example.toml anew from the schema
+	@$(BIN)/python -m proxy.config > config.example.toml
+
+lock: $(VENV)/.installed-dev  ## choose versions anew: requirements.txt, requirements-dev.txt
+	@$(BIN)/pip-compile $(LOCK) -o requirements.txt pyproject.toml
+	@$(BIN)/pip-compile $(LOCK) -c requirements.txt --extra dev -o requirements-dev.txt pyproject.toml
+LOCK := --quiet --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links --strip-extras --no-header --allow-unsafe
+
+bench: $(VENV)/.installed-dev  ## measure: needs nginx and wrk
+	@$(BIN)/python -m bench
+
+clean:  ## remove what was made
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .import_linter_cache
+
+# --- the virtual environment, made anew when what it is made from changes
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "iam-proxy needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V). Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@echo "== making the virtual environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(VENV)/bin/python requirements.txt pyproject.toml
+	@echo "== installing what the gateway needs"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
+	@echo "== installing what the checks need"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@

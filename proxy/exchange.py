@@ -3,7 +3,8 @@
 import itertools
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 from proxy.core.events import Finished
 from proxy.core.problem import NAME, problem
@@ -132,8 +133,8 @@ class Exchange:
         if self.way.route.replay:
             self.request.body.keep(self.way.keep_limit)
         if not self.way.replays(self.request):
-            return await source.fresh()
-        return source.current() or await source.token()
+            return await self._wait_for(source.fresh())
+        return source.current() or await self._wait_for(source.token())
 
     # --- send
     async def _ask(self, token: Token | None) -> Answer:
@@ -142,8 +143,7 @@ class Exchange:
         head = way.head(client, request, token, self.fact.request_id.encode())
         repeatable = request.method in SAFE and request.body.framing is NO_BODY
         while True:
-            origin = way.pool.take(careful=not repeatable) or await way.pool.connect(way.route.timeouts.connect)
-            self.origin = origin
+            self.origin = origin = way.pool.take(careful=not repeatable) or await self._connect()
             self.fact.attempts += 1
             origin.ask(client, request, head, way.route.timeouts)
             while origin.answer is None and origin.fault is None:
@@ -154,6 +154,14 @@ class Exchange:
             if not (repeatable and died_idle(origin)):
                 raise origin.fault
             self._release()
+
+    async def _connect(self) -> OriginConnection:
+        """Return a connection from the pool, new or given back; where the client leaves first, the pool has it back."""
+        pool = self.way.pool
+        return await self.client.flow.beside(pool.connect(self.way.route.timeouts.connect), pool.give_back)
+
+    async def _wait_for(self, token: Coroutine[Any, Any, Token]) -> Token:
+        return await self.client.flow.beside(token, lambda _: None)
 
     def _release(self) -> None:
         """Let go of the origin's connection, wherever the exchange stands."""
@@ -182,7 +190,7 @@ class Exchange:
             return answer
         self.fact.replay = "failed"
         self._release()
-        newer = await source.token()
+        newer = await self._wait_for(source.token())
         answer = await self._ask(newer)
         if answer.status in self.way.reject_statuses and await self._refused(answer):
             source.replay_refused(newer, self._what())

@@ -51,7 +51,6 @@ class ClientConnection(Connection):
         self.sent = 0  # bytes of the current answer's body, as framed for this client
         self._serve = serve
         self._clients = clients
-        self._task: asyncio.Task[None] | None = None
         self._queue: deque[Request | GatewayError] = deque()
         self._url = b""
         self._head_began = False
@@ -71,14 +70,13 @@ class ClientConnection(Connection):
         self.forwarded = forwarded(self.address)
         self._clients.add(self)
         self.deadline = self.wire.sweep.after(self.timeouts.keep_alive)
-        self._task = self.wire.loop.create_task(self._serve(self))
+        self.flow.start(self._serve(self))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End the coroutine wherever it stands; what it holds is freed on its way out."""
         super().connection_lost(exc)
         self._clients.discard(self)
-        if self._task is not None and self.state is not CLOSING:
-            self._task.cancel()
+        self.flow.end()
 
     def eof_received(self) -> bool:
         """Answer what was asked before the end (RFC 9112 §9.6), if anything was."""
@@ -134,7 +132,7 @@ class ClientConnection(Connection):
             if not self._head_began:
                 self.deadline = self.wire.sweep.after(self.timeouts.keep_alive)
             self.release(BY_QUEUE)
-            await self.flow.wait()
+            await self.flow
         message = self._queue.popleft()
         self.state, self.sent = ASKED, 0
         if isinstance(message, GatewayError):
@@ -148,7 +146,7 @@ class ClientConnection(Connection):
         """Wait until something has happened to the current exchange. Raises what has broken its request."""
         request = self.current
         if request is None or request.broken is None:
-            await self.flow.wait()
+            await self.flow
         if request is not None and request.broken is not None:
             raise request.broken
 

@@ -83,6 +83,11 @@ class Body:
         self._sent_end = False
         self.sink = sink
 
+    def begin(self, sink: Sink) -> bytes:
+        """Return what has come, framed, to be sent behind a head; the rest goes to `sink`."""
+        self.sink, self._sent_end = sink, self.complete
+        return b"" if self.framing is NO_BODY else self.take()
+
     def detach(self) -> None:
         """The sink takes no more."""
         self.sink = None

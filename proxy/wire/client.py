@@ -253,7 +253,10 @@ class ClientConnection(Connection):
 
     # --- answers out
     def start_answer(self, answer: Answer) -> bool:
-        """Send the head of the origin's answer. Returns whether the connection may be used on behind it."""
+        """Send the head of the origin's answer and what of its body has come; the rest follows as it comes.
+
+        Returns whether the connection may be used on behind it.
+        """
         request = self.current
         assert request is not None  # noqa: S101  an answer is started behind a request alone
         body = answer.body
@@ -263,10 +266,16 @@ class ClientConnection(Connection):
         keep = request.keep and request.body.complete and body.outgoing is not CLOSE and not self.leaving
         framing = b"Transfer-Encoding: chunked\r\n" if body.outgoing is CHUNKED else answer.framing
         self.state, request.keep = STARTED, keep
-        self.write(
-            b"HTTP/1.1 %d %b\r\n%b%b%b\r\n"
-            % (answer.status, answer.reason, b"".join(answer.lines), framing, self._persistence(request))
+        head = b"HTTP/1.1 %d %b\r\n%b%b%b\r\n" % (
+            answer.status,
+            answer.reason,
+            b"".join(answer.lines),
+            framing,
+            self._persistence(request),
         )
+        data = body.begin(self)
+        self.sent = len(data)
+        self.write(head + data)
         return keep
 
     def own_answer(self, head: bytes, body: bytes) -> bool:

@@ -157,7 +157,7 @@ class Bench:
     @contextlib.asynccontextmanager
     async def client(self) -> AsyncIterator[RawClient]:
         """Connect a client."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port, limit=2**24)
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         client = RawClient(reader, writer)
         try:
             yield client

@@ -81,12 +81,6 @@ class Rig:
         """How many logins there were."""
         return len(self.issuer.logins)
 
-    async def recover(self) -> Token:
-        """Let the logins succeed from now on, and return the token of the next one."""
-        self.issuer.failure = None
-        await self.clock.elapse(1000.0)
-        return await self.reuse.token()
-
 
 def rig(clock: FakeClock | None = None, cache: TokenCache | None = None, random: float = 0.0) -> Rig:
     """Return a rig whose source has not been started."""

@@ -1,0 +1,88 @@
+"""How paths are judged: whatever some origin might take for another spelling of the same."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy.core.paths import MAX_LAYERS, decoded, joined, plain, prefixes
+from proxy.errors import PathDenied
+
+
+@pytest.mark.parametrize(
+    ("path", "judged"),
+    [
+        (b"/a/b", b"/a/b"),
+        (b"/a/b/", b"/a/b/"),
+        (b"/%61/b", b"/a/b"),
+        (b"/%2561/b", b"/a/b"),
+        (b"/%252561/b", b"/a/b"),
+        (b"/a%2Fb", b"/a/b"),
+        (b"/a\\b", b"/a/b"),
+        (b"/a%5cb", b"/a/b"),
+        (b"/a;x=1/b;y", b"/a/b"),
+        (b"/a%3Bx/b", b"/a/b"),
+        (b"/./a/../a//b", b"/a/b"),
+        (b"/a/b/..", b"/a/"),
+        (b"/../../a/b", b"/a/b"),
+        (b"/a/%2e%2E/b", b"/b"),
+        (b"//a///b", b"/a/b"),
+        (b"/a/.", b"/a/"),
+        (b"/", b"/"),
+        (b"/%", b"/%"),
+        (b"/%zz", b"/%zz"),
+        (b"/%ff", b"/\xff"),
+        (b"/..;/a", b"/a"),
+    ],
+)
+def test_the_plain_form(path: bytes, judged: bytes) -> None:
+    """Escapes, backslashes, parameters, dot segments and doubled slashes are resolved."""
+    assert plain(path) == judged
+
+
+def test_endless_layers_of_escapes_are_denied() -> None:
+    """A path that still changes after many decodings is not judged but refused, so it cannot cost time either."""
+    with pytest.raises(PathDenied):
+        decoded(b"/%" + b"25" * MAX_LAYERS + b"41")
+
+
+@given(st.binary(max_size=60))
+def test_the_plain_form_is_plain(tail: bytes) -> None:
+    """Judging a judged path changes nothing, and it never leaves the root."""
+    try:
+        once = plain(b"/" + tail)
+    except PathDenied:
+        return
+    assert once.startswith(b"/")
+    assert b"/../" not in once + b"/"
+    assert b"//" not in once
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        (b"/iam/login", True),
+        (b"/IAM/Login/x", True),
+        (b"/iam/loginx", False),
+        (b"/x/iam/login", False),
+        (b"/iam", False),
+    ],
+)
+def test_prefixes_match_whole_segments_in_any_case(path: bytes, found: bool) -> None:
+    """A prefix is no substring."""
+    pattern = prefixes([b"/iam/login", b"/cam/login/"])
+    assert pattern is not None
+    assert bool(pattern.match(path)) is found
+
+
+def test_no_prefixes_no_pattern() -> None:
+    """Nothing to match is said as None, so that nothing is matched for each request."""
+    assert prefixes([]) is None
+
+
+@pytest.mark.parametrize(
+    ("base", "path", "whole"),
+    [(b"/b", b"/x", b"/b/x"), (b"/b", b"x", b"/b/x"), (b"/b", b"/", b"/b/"), (b"/b", b"?q", b"/b/?q")],
+)
+def test_base_and_path_are_joined_with_one_slash(base: bytes, path: bytes, whole: bytes) -> None:
+    """One slash, whatever the parts have."""
+    assert joined(base, path) == whole

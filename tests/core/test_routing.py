@@ -1,0 +1,97 @@
+"""Which route a request takes."""
+
+import pytest
+
+from proxy.core.address import Upstream
+from proxy.core.route import LOGIN_PATHS, Route
+from proxy.core.routing import RouteTable, hostname, outgoing, stripped
+from proxy.errors import MethodNotAllowed, NoRoute, PathDenied
+
+HERE = Upstream("http", "127.0.0.1", 1)
+
+
+def table(*routes: Route) -> RouteTable:
+    """Return a table of these routes."""
+    return RouteTable(routes)
+
+
+def test_the_longest_prefix_of_whole_segments_wins() -> None:
+    """`/a/b` beats `/a` for what lies below it, and matches nothing beside it."""
+    routes = table(Route(b"/", HERE), Route(b"/a", HERE), Route(b"/a/b", HERE))
+    found = {
+        path: routes.find(b"h", path).route.path for path in (b"/", b"/a", b"/a/", b"/ab", b"/a/b", b"/a/bc", b"/a/b/c")
+    }
+    assert found == {
+        b"/": b"/",
+        b"/a": b"/a",
+        b"/a/": b"/a",
+        b"/ab": b"/",
+        b"/a/b": b"/a/b",
+        b"/a/bc": b"/a",
+        b"/a/b/c": b"/a/b",
+    }
+
+
+def test_a_route_with_the_asked_host_goes_before_one_without() -> None:
+    """Host first, then the longest path."""
+    routes = table(Route(b"/a/b", HERE), Route(b"/", HERE, host=b"api.localhost"))
+    assert routes.find(b"API.localhost:8080", b"/a/b").route.host == b"api.localhost"
+    assert routes.find(b"other", b"/a/b").route.host is None
+
+
+def test_no_route() -> None:
+    """What matches nothing is said so."""
+    with pytest.raises(NoRoute):
+        table(Route(b"/a", HERE)).find(b"h", b"/b")
+
+
+@pytest.mark.parametrize("path", [b"/a/../b/x", b"/%62/x", b"/a/%2e%2e/b", b"/b;x/y", b"\\b", b"//b"])
+def test_a_path_whose_plain_form_leads_elsewhere_is_denied(path: bytes) -> None:
+    """A spelling that the origin may resolve into another route's path is ambiguous."""
+    routes = table(Route(b"/", HERE), Route(b"/a", HERE), Route(b"/b", HERE))
+    with pytest.raises(PathDenied):
+        routes.find(b"h", path)
+
+
+def test_deny_is_judged_before_and_after_the_prefix_is_stripped() -> None:
+    """A denied path cannot hide behind the prefix."""
+    rules = table(Route(b"/p", HERE, strip_prefix=True, deny=LOGIN_PATHS)).find(b"h", b"/p/iam/login")
+    for path in (b"/p/iam/login", b"/p//IAM/login", b"/p/%2e/iam/v4/login/x"):
+        with pytest.raises(PathDenied):
+            rules.judge(b"GET", path)
+    rules.judge(b"GET", b"/p/iam/users")
+
+
+def test_allow_lets_nothing_else_through() -> None:
+    """With an allow list only what lies below it passes."""
+    rules = table(Route(b"/", HERE, allow=(b"/qb",))).find(b"h", b"/")
+    rules.judge(b"GET", b"/qb/query")
+    for path in (b"/", b"/qbx", b"/qb/../dwh"):
+        with pytest.raises(PathDenied):
+            rules.judge(b"GET", path)
+
+
+def test_methods() -> None:
+    """What is not listed is refused, with the list."""
+    rules = table(Route(b"/", HERE, methods=frozenset((b"GET", b"HEAD")))).find(b"h", b"/")
+    rules.judge(b"HEAD", b"/")
+    with pytest.raises(MethodNotAllowed) as refused:
+        rules.judge(b"POST", b"/")
+    assert refused.value.allow == "GET, HEAD"
+
+
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [(b"A.b:80", b"a.b"), (b"a", b"a"), (b"[::1]:80", b"[::1]"), (b"[::1]", b"[::1]"), (b"a:", b"a"), (b"", b"")],
+)
+def test_hostname(host: bytes, name: bytes) -> None:
+    """The port goes, the case too."""
+    assert hostname(host) == name
+
+
+def test_what_is_forwarded_stays_as_it_came() -> None:
+    """Prefix off and base on change nothing else."""
+    route = Route(b"/p", Upstream("http", "h", 1, b"/base"), strip_prefix=True)
+    assert outgoing(b"/p/%2f/..//x?y=[1]", route) == b"/base/%2f/..//x?y=[1]"
+    assert stripped(b"/p", route) == b"/"
+    assert outgoing(b"/x", Route(b"/", HERE)) == b"/x"

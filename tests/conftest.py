@@ -3,7 +3,7 @@
 import asyncio
 import inspect
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import uvloop
@@ -12,6 +12,8 @@ LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 # No test waits for longer than this, in seconds: a hang is a failure with a name.
 LIMIT = 20.0
+# What was cancelled or closed needs some turns of the loop to end.
+TURNS = 100
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -20,7 +22,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     if not inspect.iscoroutinefunction(pyfuncitem.obj):
         return None
     wanted = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
-    factory = pyfuncitem.funcargs.get("loop_factory")
+    factory = cast("LoopFactory | None", pyfuncitem.funcargs.get("loop_factory"))
     with asyncio.Runner(loop_factory=factory) as runner:
         runner.run(bounded(pyfuncitem.obj, wanted))
     return True
@@ -30,8 +32,12 @@ async def bounded(test: Callable[..., Coroutine[Any, Any, None]], wanted: dict[s
     """Run a test to its end, within LIMIT, and see that it leaves no task behind."""
     async with asyncio.timeout(LIMIT):
         await test(**wanted)
-    left = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-    assert not left, f"tasks left behind: {left}"
+    for _ in range(TURNS):
+        left = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        if not left:
+            return
+        await asyncio.sleep(0)
+    raise AssertionError(f"tasks left behind: {left}")
 
 
 @pytest.fixture(params=["plain", "uvloop"])

@@ -32,6 +32,7 @@ class Time:
         self.now = 1000.0
 
     def __call__(self) -> float:
+        """Return the time, in seconds."""
         return self.now
 
 

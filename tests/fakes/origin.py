@@ -5,6 +5,8 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
+from tests.fakes.server import serving
+
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 UNAUTHORIZED = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 4\r\n\r\ndead"
 
@@ -114,33 +116,15 @@ class RawOrigin:
         """Serve one connection by the script."""
         self.connections += 1
         try:
-            with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
-                await self.script(Visit(self, reader, writer, self.connections))
+            await self.script(Visit(self, reader, writer, self.connections))
         finally:
             self.closed += 1
             self.left.set()
-            writer.close()
-            with contextlib.suppress(ConnectionError):
-                await writer.wait_closed()
 
 
 @contextlib.asynccontextmanager
 async def raw_origin(script: Script = always_ok) -> AsyncIterator[RawOrigin]:
     """Run a raw origin on a free port."""
     origin = RawOrigin(script)
-    tasks: set[asyncio.Task[None]] = set()
-
-    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(origin.visit(reader, writer))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-
-    server = await asyncio.start_server(connected, "127.0.0.1", 0, limit=2**20)
-    origin.port = server.sockets[0].getsockname()[1]
-    try:
+    async with serving(origin.visit) as origin.port:
         yield origin
-    finally:
-        server.close()
-        for task in tuple(tasks):
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

@@ -4,7 +4,7 @@ import itertools
 import os
 import re
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from proxy.core.events import Finished
 from proxy.core.problem import NAME, problem
@@ -29,6 +29,7 @@ OPTIONS_ANSWER = b"HTTP/1.1 204 No Content\r\nAllow: GET, HEAD, POST, PUT, PATCH
 # An id that a client may choose: it goes into logs and fields.
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._~:/+=@-]{1,128}")
 
+T = TypeVar("T")
 Observer = Callable[[Finished], None]
 
 
@@ -124,8 +125,8 @@ class Exchange:
         answer = await self._ask(token)
         if answer.status in way.reject_statuses and await self._refused(answer):
             answer = await self._recover(way.source, token, answer)
-        elif way.source.doubtful:
-            way.source.accepted(token, self._what())
+        else:
+            self._accepted(way.source, token)
         return await self._relay(answer)
 
     async def _token(self, source: TokenSource) -> Token:
@@ -160,7 +161,7 @@ class Exchange:
         pool = self.way.pool
         return await self.client.flow.beside(pool.connect(self.way.route.timeouts.connect), pool.give_back)
 
-    async def _wait_for(self, token: Coroutine[Any, Any, Token]) -> Token:
+    async def _wait_for(self, token: Coroutine[Any, Any, T]) -> T:
         return await self.client.flow.beside(token, lambda _: None)
 
     def _release(self) -> None:
@@ -182,22 +183,32 @@ class Exchange:
 
     async def _recover(self, source: TokenSource, token: Token, answer: Answer) -> Answer:
         """Invalidate that very token, and send the request once more with the next one if that can be done."""
-        if not source.invalidate(token, self._what()) or not self.way.route.replay:
+        if not self.way.route.replay or not self.request.body.replayable:
+            return self._unreplayable(source, token, answer)
+        newer = await self._wait_for(source.renew(token, self._what()))
+        if newer is None:
             return answer
-        if not self.request.body.replayable:
-            answer.lines.append(UNREPLAYABLE)
-            self.fact.replay = "impossible"
-            return answer
-        self.fact.replay = "failed"
         self._release()
-        newer = await self._wait_for(source.token())
+        self.fact.replay = "failed"
         answer = await self._ask(newer)
         if answer.status in self.way.reject_statuses and await self._refused(answer):
             source.replay_refused(newer, self._what())
             self.fact.replay = "refused"
         else:
+            self._accepted(source, newer)
             self.fact.replay = "accepted"
         return answer
+
+    def _unreplayable(self, source: TokenSource, token: Token, answer: Answer) -> Answer:
+        """Take note of the refusal for those who come next; the answer says so where a replay was wanted."""
+        if source.invalidate(token, self._what()) and self.way.route.replay:
+            answer.lines.append(UNREPLAYABLE)
+            self.fact.replay = "impossible"
+        return answer
+
+    def _accepted(self, source: TokenSource, token: Token) -> None:
+        if source.doubtful:
+            source.accepted(token, self._what())
 
     def _what(self) -> tuple[bytes, bytes]:
         """Return what a token is accepted or refused for: one method at one path."""

@@ -19,15 +19,15 @@ class Doubt:
     A doubted refusal is believed if what refuses had accepted the very token, which ends the doubt, and once each time
     that the backoff has passed (interface.md, "What a refusal costs"). A newer token is on trial while replays with
     it are under way and nothing has accepted it: any refusal then says what a refused replay says, only sooner.
-    All tokens are the current one of the moment; times are seconds on one clock.
+    All tokens are the current ones of their moments; times are seconds on one clock.
     """
 
-    __slots__ = ("_accepted", "_accepted_by", "_backoff", "_counted", "_proven", "_trial", "_trial_ends", "_until")
+    __slots__ = ("_accepted", "_accepted_by", "_backoff", "_counted", "_replacing", "_trial", "_trial_ends", "_until")
 
     def __init__(self) -> None:
         self._accepted_by: LRUCache[int, None] = LRUCache(REMEMBERED)
         self._accepted: Token | None = None
-        self._proven: Token | None = None
+        self._replacing = False
         self._trial: Token | None = None
         self._trial_ends = 0.0
         self._end()
@@ -54,14 +54,13 @@ class Doubt:
         When the backoff has passed, its one refusal is spent only where a login `may_login`: a doubtful refusal must
         not cost the others a token that nothing can replace.
         """
-        if not self._backoff.failures:
-            return True
         if self._has_accepted(token, what):
             self._end()
-            return True
-        if now < self._until or not may_login:
-            return False
-        self._until = now + self.wait
+        elif self._backoff.failures:
+            if now < self._until or not may_login:
+                return False
+            self._until = now + self.wait
+        self._replacing = True
         return True
 
     def replay_refused(self, token: Token, what: Hashable, now: float) -> bool:
@@ -78,9 +77,10 @@ class Doubt:
         return True
 
     def tried(self, token: Token, now: float) -> None:
-        """Take note that a replay with this newer token is about to be sent."""
-        if token is not self._proven and token is not self._counted:
+        """Take note that a replay with this newer token is about to be sent; the first one puts it on trial."""
+        if self._replacing and token is not self._counted:
             self._trial, self._trial_ends = token, now + TRIAL
+        self._replacing = False
 
     def on_trial(self, token: Token, now: float) -> bool:
         """Tell whether replays with this token are under way and nothing has accepted it yet."""
@@ -88,7 +88,7 @@ class Doubt:
 
     def accepted(self, token: Token, what: Hashable) -> None:
         """Take note that `what` accepted a token."""
-        self._trial, self._proven = None, token
+        self._trial = None
         if not self._backoff.failures:
             return
         if token is not self._accepted:

@@ -1,6 +1,7 @@
 """The gateway's own answers: problem+json (RFC 9457), marked by Proxy-Status (RFC 9209)."""
 
 import math
+from http import HTTPStatus
 
 import orjson
 
@@ -37,7 +38,7 @@ def problem(error: GatewayError, request_id: str) -> tuple[bytes, bytes]:
 def extra_lines(error: GatewayError) -> list[str]:
     """Return the field lines that some errors add: how long to wait (RFC 9110 §10.2.3), what is allowed (§10.2.1)."""
     lines = []
-    if error.retry_after is not None:
+    if error.retry_after is not None and error.status is HTTPStatus.SERVICE_UNAVAILABLE:
         lines.append(f"Retry-After: {max(1, math.ceil(error.retry_after))}\r\n")
     if isinstance(error, MethodNotAllowed):
         lines.append(f"Allow: {error.allow}\r\n")

@@ -52,8 +52,10 @@ def test_what_accepted_the_very_token_is_believed_and_ends_the_doubt() -> None:
     old, current = token(), token()
     doubt = doubting(old)
     doubt.accepted(old, "b")
+    doubt.accepted(old, "c")
     assert not doubt.believes(current, "b", 1.0, may_login=True)
     doubt.accepted(current, "b")
+    assert not doubt.believes(current, "c", 1.0, may_login=True)
     assert not doubt.believes(current, "a", 1.0, may_login=True)
     assert doubt.believes(current, "b", 1.0, may_login=True)
     assert not doubt.doubtful
@@ -87,10 +89,32 @@ def test_memory_is_bounded() -> None:
     assert doubt.believes(current, REMEMBERED, 1.0, may_login=True)
 
 
+def refused() -> Doubt:
+    """Return a doubt that has believed a refusal, so that a newer token is to come."""
+    doubt = Doubt()
+    assert doubt.believes(token(), "a", 0.0, may_login=True)
+    return doubt
+
+
+def test_a_token_that_replaced_none_refused_is_not_on_trial() -> None:
+    """Late refusals are replayed with a token of a refresh: that says nothing about it."""
+    doubt = Doubt()
+    doubt.tried(token(), 0.0)
+    assert not doubt.doubtful
+
+
+def test_a_trial_that_nothing_ended_is_over_after_a_minute() -> None:
+    """Refusals are plainly believed again, whether or not a login may start."""
+    current = token()
+    doubt = refused()
+    doubt.tried(current, 0.0)
+    assert doubt.believes(current, "b", TRIAL, may_login=False)
+
+
 def test_a_token_is_on_trial_until_something_accepts_it() -> None:
     """From the moment that a replay with it is sent, for a minute at most, and not again once it is proven."""
     current = token()
-    doubt = Doubt()
+    doubt = refused()
     doubt.tried(current, 0.0)
     assert doubt.doubtful
     assert doubt.on_trial(current, TRIAL - 1)
@@ -105,7 +129,7 @@ def test_a_token_is_on_trial_until_something_accepts_it() -> None:
 def test_a_refused_replay_ends_the_trial() -> None:
     """What was feared has come; late replays with the token begin no other trial."""
     current = token()
-    doubt = Doubt()
+    doubt = refused()
     doubt.tried(current, 0.0)
     doubt.replay_refused(current, "a", 1.0)
     doubt.tried(current, 2.0)

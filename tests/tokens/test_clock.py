@@ -50,6 +50,13 @@ async def test_a_cancellation_from_outside_stays_one() -> None:
         assert clock.pending == []
 
 
+def test_a_deadline_needs_a_task() -> None:
+    """There is nothing to end in a bare coroutine, and it says so."""
+    entering = deadline(FakeClock(), 1.0).__aenter__()
+    with pytest.raises(RuntimeError):
+        entering.send(None)
+
+
 async def test_the_loop_is_a_clock() -> None:
     """A deadline on the running loop's own time."""
     with pytest.raises(TimeoutError):

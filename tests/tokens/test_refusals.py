@@ -183,7 +183,6 @@ async def test_what_accepted_the_token_is_believed_at_once() -> None:
     """And ends the doubt; another that never accepted it goes on being passed."""
     async with running() as it:
         await replay(it, "permanent", accepts=False)
-        assert it.reuse.doubtful
         it.reuse.accepted(current(it), "healthy")
         assert await it.reuse.renew(current(it), "permanent") is None
         assert await it.reuse.renew(current(it), "healthy") is it.issuer.issued[2]
@@ -204,6 +203,19 @@ async def test_what_accepted_an_older_token_is_not() -> None:
         it.clock._now -= 20.0  # the doubt's minute has not passed
         assert await it.reuse.renew(current(it), "healthy") is None
         assert await it.reuse.renew(current(it), "late") is None
+
+
+async def test_a_late_acceptance_of_an_older_token_takes_nothing_from_the_record() -> None:
+    """Nor does it prove a token that is on trial."""
+    async with running() as it:
+        older = current(it)
+        newer = await it.reuse.renew(older, "permanent")
+        assert newer is not None
+        it.reuse.accepted(older, "slow")
+        assert await it.reuse.renew(newer, "b") is None
+        it.reuse.accepted(newer, "healthy")
+        it.reuse.accepted(older, "slow")
+        assert await it.reuse.renew(newer, "healthy") is it.issuer.issued[2]
 
 
 async def test_a_doubtful_refusal_does_not_cost_the_others_their_token() -> None:

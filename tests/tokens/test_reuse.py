@@ -155,7 +155,7 @@ async def test_callers_are_not_kept_waiting_while_backing_off() -> None:
 
 
 @pytest.mark.parametrize("early", [False, True])
-async def test_a_caller_who_comes_back_at_that_time_is_served(early: bool) -> None:  # noqa: FBT001 - pytest names it
+async def test_a_caller_who_comes_back_at_that_time_is_served(early: bool) -> None:
     """If the login works again: whether the timer or the caller comes first."""
     async with running(settle=False) as it:
         it.issuer.failure = DOWN

@@ -119,6 +119,21 @@ async def test_a_waiter_cancelled_while_closing_is_cancelled() -> None:
         await waiter
 
 
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_waiter_cancelled_after_the_run_is_cancelled_too(turns: int) -> None:
+    """Whichever comes first by a turn of the loop: whoever was cancelled in time never goes on."""
+    runs = Runs()
+    waiter = asyncio.create_task(runs.wait())
+    await settled()
+    closing = asyncio.create_task(runs.flight.close())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    in_time = waiter.cancel()
+    (result,) = await asyncio.gather(waiter, return_exceptions=True)
+    await closing
+    assert isinstance(result, asyncio.CancelledError if in_time else RunCancelled)
+
+
 async def test_close_without_a_run_does_nothing() -> None:
     """And there is nothing to join."""
     flight: SingleFlight[str] = SingleFlight()

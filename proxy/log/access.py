@@ -1,0 +1,76 @@
+"""The line of a finished exchange. It is written for every request, so it goes past the processors."""
+
+import time
+from typing import Any
+
+import orjson
+
+from proxy.core import redact
+from proxy.core.events import Finished
+from proxy.log.console import Console
+from proxy.log.writer import Writer
+
+SERVER_ERROR = 500
+
+
+class AccessLog:
+    """Writes one line for each exchange; with `every` off only for refusals and errors."""
+
+    def __init__(self, writer: Writer, console: Console | None, *, every: bool) -> None:
+        self._writer = writer
+        self._console = console
+        self._every = every
+        self._second = 0
+        self._stamp = ""
+
+    def finished(self, fact: Finished) -> None:
+        """Write the line of an exchange that has ended."""
+        if not (self._every or fact.code or fact.cut):
+            return
+        line = self._line(fact)
+        if self._console is not None:
+            self._writer.write(self._console.request(line))
+        else:
+            self._writer.write(orjson.dumps(line).decode())
+
+    def _line(self, fact: Finished) -> dict[str, Any]:
+        line: dict[str, Any] = {
+            "time": self._now(),
+            "level": level(fact),
+            "event": "request",
+            "method": fact.method,
+            "route": fact.route,
+            "target": redact.target(fact.target),
+            "status": fact.status,
+            "received": fact.received,
+            "sent": fact.sent,
+            "duration_ms": round(fact.duration * 1000, 1),
+            "attempts": fact.attempts,
+            "peer": fact.peer,
+            "request_id": fact.request_id,
+        }
+        if fact.credential is not None:
+            line["credential"] = fact.credential
+        if fact.code is not None:
+            line["code"] = fact.code
+        if fact.cause:
+            line["cause"] = fact.cause
+        if fact.replay is not None:
+            line["replay"] = fact.replay
+        if fact.cut:
+            line["cut"] = True
+        return line
+
+    def _now(self) -> str:
+        """Return the time as the other events show it; its seconds are rendered once each."""
+        now = time.time()
+        second = int(now)
+        if second != self._second:
+            self._second = second
+            self._stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+        return f"{self._stamp}.{int((now - second) * 1000):03d}Z"
+
+
+def level(fact: Finished) -> str:
+    """Return how serious an exchange was: a failure of the gateway or of the way to the origin is worth a look."""
+    return "warning" if fact.cut or (fact.code is not None and fact.status >= SERVER_ERROR) else "info"

@@ -1,0 +1,64 @@
+"""Log lines for people: short, and coloured where a terminal shows them."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+RESET, DIM, BOLD, RED, GREEN, YELLOW, CYAN = (
+    "\x1b[0m",
+    "\x1b[2m",
+    "\x1b[1m",
+    "\x1b[31m",
+    "\x1b[32m",
+    "\x1b[33m",
+    "\x1b[36m",
+)
+LEVELS = {"warning": YELLOW, "error": RED, "critical": RED}
+# What a line about a request shows in other places than behind it.
+SHOWN = frozenset(("event", "level", "time", "method", "target", "status", "sent", "duration_ms"))
+# What only says the usual: a first attempt, a loopback peer.
+USUAL: dict[str, object] = {"attempts": 1, "peer": "127.0.0.1"}
+
+
+class Console:
+    """Renders events as lines, with or without colour."""
+
+    def __init__(self, *, colours: bool) -> None:
+        self._colours = colours
+
+    def request(self, fact: Mapping[str, Any]) -> str:
+        """Return the line of a finished exchange."""
+        status = fact["status"]
+        colour = GREEN if status < 300 else CYAN if status < 400 else YELLOW if status < 500 else RED  # noqa: PLR2004  classes of RFC 9110 §15
+        marks = " ".join(
+            f"{key}={value}" for key, value in fact.items() if key not in SHOWN and USUAL.get(key) != value
+        )
+        return (
+            f"{self._paint(DIM, now())} {fact['method']:<4} {fact['target']} → {self._paint(colour, str(status))}"
+            f"  {amount(fact['sent'])}  {fact['duration_ms']:g} ms  {self._paint(DIM, marks)}"
+        ).rstrip()
+
+    def event(self, fact: Mapping[str, Any]) -> str:
+        """Return the line of any other event."""
+        level = str(fact.get("level", "info"))
+        rest = " ".join(f"{key}={value}" for key, value in fact.items() if key not in {"event", "level", "time"})
+        words = self._paint(LEVELS.get(level, BOLD), str(fact["event"]))
+        return f"{self._paint(DIM, now())} {words}  {self._paint(DIM, rest)}".rstrip()
+
+    def _paint(self, colour: str, text: str) -> str:
+        return f"{colour}{text}{RESET}" if self._colours and text else text
+
+
+def now() -> str:
+    """Return the time of day."""
+    return time.strftime("%H:%M:%S")
+
+
+def amount(size: int) -> str:
+    """Return a number of bytes for people."""
+    value = float(size)
+    for unit in ("B", "KB", "MB"):
+        if value < 1000:  # noqa: PLR2004  decimal units
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} GB"

@@ -135,7 +135,8 @@ class Exchange:
             self.request.body.keep(self.way.keep_limit)
         if not self.way.replays(self.request):
             return await self._wait_for(source.fresh())
-        return source.current() or await self._wait_for(source.token())
+        token = source.current()
+        return await self._wait_for(source.token()) if token is None else token
 
     # --- send
     async def _ask(self, token: Token | None) -> Answer:

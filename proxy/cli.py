@@ -1,0 +1,155 @@
+"""Commands to calls, errors to exit codes; the only place that prints."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import click
+
+from proxy import __version__
+from proxy.config import load
+from proxy.config.settings import Config
+from proxy.errors import ConfigError, LoginError, StartError
+from proxy.life import run as run_loop
+
+# interface.md, "Commands".
+FAILED, BAD_CONFIG = 1, 2
+
+CONFIG = click.option(
+    "--config", metavar="FILE", help="Configuration (default: $IAM_PROXY_CONFIG, ./iam-proxy.toml, the environment)."
+)
+
+
+class Command(click.Command):
+    """A command whose help ends with examples, laid out as they were written."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples below everything else."""
+        del ctx
+        if self.epilog:
+            with formatter.section("Examples"):
+                for line in self.epilog.splitlines():
+                    formatter.write(f"{'':>{formatter.current_indent}}{line}\n")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="iam-proxy")
+def main() -> None:
+    """Log in for others: hold the keys, keep a token live, put it on every request that passes."""
+
+
+@main.command(cls=Command, epilog="iam-proxy run\niam-proxy run --config gateway.toml --listen 127.0.0.1:9000")
+@CONFIG
+@click.option("--listen", metavar="HOST:PORT", help="Listen there instead; port 0 takes any free one.")
+def run(config: str | None, listen: str | None) -> None:
+    """Serve until SIGTERM or SIGINT, then finish what runs."""
+    settings = configured(config, {} if listen is None else {"IAM_PROXY_LISTEN": listen})
+    finish(lambda: _run(settings))
+
+
+async def _run(settings: Config) -> int:
+    from proxy import log, serve  # noqa: PLC0415  the other commands start sooner without
+
+    output = log.configure(settings.log)
+    try:
+        return await serve.serve(settings, output, lambda app, _: hint(serve.url(app.addresses[0])))
+    finally:
+        output.flush()
+
+
+@main.command(cls=Command, epilog="iam-proxy check --config gateway.toml\niam-proxy check --health")
+@CONFIG
+@click.option("--online", is_flag=True, help="Also look at DNS, TLS, the login and each route.")
+@click.option("--health", is_flag=True, help="Ask the running gateway's /readyz instead.")
+def check(config: str | None, online: bool, health: bool) -> None:  # noqa: FBT001  click's flags
+    """Validate the configuration; every mistake is said at once."""
+    settings = configured(config)
+    if online:
+        fail("check --online: not yet supported in this version")
+    if health:
+        from proxy.probe import health as ask  # noqa: PLC0415  the other commands start sooner without
+
+        finish(lambda: ask(settings, click.echo))
+    for warning in settings.warnings:
+        click.secho(f"warning: {warning}", fg="yellow", err=True)
+    words = f"{count(len(settings.routes), 'route')}, {count(len(settings.credentials), 'credential')}"
+    click.secho(f"{settings.source or 'the environment'}: {words}, no mistakes", fg="green")
+
+
+@main.command(cls=Command, epilog='iam-proxy token\ncurl -H "Authorization: Bearer $(iam-proxy token)" https://…')
+@CONFIG
+@click.argument("credential", required=False)
+def token(config: str | None, credential: str | None) -> None:
+    """Log in and print a valid token, alone."""
+    settings = configured(config)
+    names = list(settings.credentials)
+    if credential is None and len(names) != 1:
+        fail(f"which credential? This configuration has {', '.join(names) or 'none'}")
+    name = credential or names[0]
+    if name not in settings.credentials:
+        fail(f"no credential {name!r}; this configuration has {', '.join(names) or 'none'}")
+    from proxy.probe import login  # noqa: PLC0415  the other commands start sooner without
+
+    finish(lambda: login(settings.credentials[name], click.echo))
+
+
+@main.command(cls=Command, epilog="iam-proxy sandbox\niam-proxy sandbox --listen 127.0.0.1:9000 --ttl 30s")
+@click.option("--listen", default="127.0.0.1:9902", metavar="HOST:PORT", show_default=True)
+@click.option("--apikey", default="demo-key", show_default=True, help="The key that the login takes.")
+@click.option("--secretkey", default="demo-secret", show_default=True, help="The secret that the login takes.")
+@click.option("--ttl", default="1h", show_default=True, help="How long a token lives.")
+def sandbox(listen: str, apikey: str, secretkey: str, ttl: str) -> None:
+    """Run the bundled platform alone; faults are switched by PUT /_sandbox/faults while it runs."""
+    from proxy import demo  # noqa: PLC0415  the other commands start sooner without
+
+    finish(lambda: demo.sandbox(demo.Choice(listen, apikey, secretkey, ttl), click.echo))
+
+
+@main.command(cls=Command, epilog="iam-proxy demo\ncurl http://127.0.0.1:8080/qb/query")
+def demo() -> None:
+    """Run the bundled platform with a gateway in front of it; no keys, no network."""
+    from proxy import demo as scene  # noqa: PLC0415  the other commands start sooner without
+
+    finish(lambda: scene.demo(click.echo))
+
+
+# --- what commands share
+def configured(path: str | None, extra: dict[str, str] | None = None) -> Config:
+    """Return the configuration, or end with every mistake in it."""
+    try:
+        return load(path, {**os.environ, **(extra or {})})
+    except ConfigError as error:
+        for mistake in error.mistakes:
+            click.secho(mistake, fg="red", err=True)
+        sys.exit(BAD_CONFIG)
+
+
+def finish(main_: Callable[[], Coroutine[Any, Any, int]]) -> None:
+    """Run a command's coroutine and end with its exit code, or with the one line that says what went wrong."""
+    try:
+        sys.exit(run_loop(main_()))
+    except (StartError, ConfigError) as error:
+        fail(str(error))
+    except LoginError as error:
+        fail(f"{error.title}: {error.cause or error.detail}")
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        sys.exit(FAILED)
+
+
+def fail(words: str) -> None:
+    """End with one line on standard error."""
+    click.secho(f"iam-proxy: {words}", fg="red", err=True)
+    sys.exit(FAILED)
+
+
+def hint(url: str) -> None:
+    """Say what to type, to whoever sits at a terminal."""
+    if sys.stderr.isatty():
+        click.secho(f"\n  try: curl {url}/\n", fg="cyan", err=True)
+
+
+def count(number: int, noun: str) -> str:
+    """Return a number of things, in words."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,67 @@
+"""Counters: plain numbers that an exchange adds to, and that a scrape reads (names and labels: interface.md)."""
+
+from bisect import bisect_left
+from collections import Counter
+from dataclasses import dataclass, field
+
+from proxy import errors
+from proxy.core.events import Finished
+from proxy.core.token_events import LoginFailed, LoginSucceeded, TokenEvent
+
+# Methods with a label of their own (RFC 9110 §9, RFC 5789): a client cannot make up further ones.
+METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"))
+# From a local answer to a long query, in seconds.
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
+ORIGIN_CODES = frozenset(
+    kind.code for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.OriginError)
+)
+
+
+@dataclass(slots=True)
+class Histogram:
+    """How many values fell below each bucket's bound, and their sum."""
+
+    counts: list[int] = field(default_factory=lambda: [0] * (len(BUCKETS) + 1))
+    total: float = 0.0
+
+    def add(self, value: float) -> None:
+        """Count a value, in seconds."""
+        self.counts[bisect_left(BUCKETS, value)] += 1
+        self.total += value
+
+
+class Metrics:
+    """Everything counted since the start."""
+
+    def __init__(self) -> None:
+        self.requests: Counter[tuple[str, str, int]] = Counter()
+        self.durations: dict[str, Histogram] = {}
+        self.origin_errors: Counter[tuple[str, str]] = Counter()
+        self.replays: Counter[tuple[str, str]] = Counter()
+        self.logins: Counter[tuple[str, str]] = Counter()
+        self.login_durations = Histogram()
+        self.refreshes: Counter[tuple[str, str]] = Counter()
+
+    def finished(self, fact: Finished) -> None:
+        """Count an exchange that has ended."""
+        method = fact.method if fact.method in METHODS else "other"
+        self.requests[fact.route, method, fact.status] += 1
+        durations = self.durations.get(fact.route)
+        if durations is None:
+            durations = self.durations[fact.route] = Histogram()
+        durations.add(fact.duration)
+        if fact.code in ORIGIN_CODES:
+            self.origin_errors[fact.route, fact.code] += 1
+        if fact.replay is not None:
+            self.replays[fact.route, fact.replay] += 1
+
+    def token(self, event: TokenEvent) -> None:
+        """Count what became of a login."""
+        match event:
+            case LoginSucceeded():
+                self.logins[event.credential, "succeeded"] += 1
+                self.login_durations.add(event.duration)
+                self.refreshes[event.credential, str(event.reason)] += 1
+            case LoginFailed():
+                self.logins[event.credential, str(event.outcome)] += 1
+                self.login_durations.add(event.duration)

@@ -1,0 +1,105 @@
+"""Running gateways: the one of `run`, and the one of `demo` with the platform beside it."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+
+import structlog
+from aiohttp import web
+
+from proxy.admin.listener import listen
+from proxy.app import App, Observers
+from proxy.config.settings import Config
+from proxy.core.address import Address, TcpAddress
+from proxy.core.events import Finished
+from proxy.core.token_events import LoginFailed, LoginSucceeded, Outcome, RefusalsDoubted, TokenEvent, TokenRefused
+from proxy.life import Signals
+from proxy.listen import bound, open_socket
+from proxy.log import AccessLog, Output
+from proxy.metrics import Metrics
+from proxy.view import AppView
+
+Announce = Callable[[App, Address | None], None]
+
+
+async def serve(config: Config, output: Output, announce: Announce) -> int:
+    """Serve until a signal, then drain; return the exit code. `announce` is called once. Raises StartError."""
+    signals = Signals(asyncio.get_running_loop())
+    log = structlog.get_logger()
+    for warning in config.warnings:
+        log.warning(warning)
+    async with gateway(config, output) as (app, admin):
+        for address in app.addresses:
+            log.info("listening", address=str(address))
+        if admin is not None:
+            log.info("admin listening", address=str(admin))
+        announce(app, admin)
+        await signals.asked()
+        log.info("draining", connections=len(app.clients))
+        finished = await signals.end(app)
+        log.info("stopped", finished=finished)
+    return 0
+
+
+@contextlib.asynccontextmanager
+async def gateway(config: Config, output: Output) -> AsyncIterator[tuple[App, Address | None]]:
+    """Start a gateway and its admin listener, and stop both at the end. Raises StartError."""
+    metrics = Metrics()
+    access = AccessLog(output.writer, output.console if output.people else None, every=config.log.access)
+
+    def finished(fact: Finished) -> None:
+        metrics.finished(fact)
+        access.finished(fact)
+
+    def token(event: TokenEvent) -> None:
+        metrics.token(event)
+        tell(event)
+
+    app = App(config, Observers(finished, token))
+    async with contextlib.AsyncExitStack() as stack:
+        admin = await _admin(config, AppView(app, metrics), stack)
+        stack.push_async_callback(app.stop)
+        await app.start()
+        yield app, admin
+
+
+async def _admin(config: Config, view: AppView, stack: contextlib.AsyncExitStack) -> Address | None:
+    if config.admin.listen is None:
+        return None
+    sock = open_socket(config.admin.listen)
+    address = bound(sock)
+    runner: web.AppRunner = await listen(view, sock)
+    stack.push_async_callback(runner.cleanup)
+    return address
+
+
+def tell(event: TokenEvent) -> None:
+    """Write what became of a login or a token into the log."""
+    log = structlog.get_logger()
+    match event:
+        case LoginSucceeded():
+            lasts, took = round(event.lifetime), round(event.duration * 1000)
+            log.info(
+                "login succeeded", credential=event.credential, reason=event.reason, lifetime_s=lasts, took_ms=took
+            )
+        case LoginFailed():
+            say = log.error if event.outcome is Outcome.REJECTED else log.warning
+            say(
+                f"login {event.outcome}",
+                credential=event.credential,
+                cause=event.cause,
+                retry_in_s=round(event.retry_in, 1),
+            )
+        case TokenRefused():
+            log.info("token refused by the origin", credential=event.credential)
+        case RefusalsDoubted():
+            wait = round(event.retry_in)
+            log.warning("refusals doubted: a new token was refused too", credential=event.credential, for_s=wait)
+
+
+def url(address: Address) -> str:
+    """Return what to type for an address: `0.0.0.0` is reached by way of loopback."""
+    if not isinstance(address, TcpAddress):
+        return f"--unix-socket {address.path} http://localhost"
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address.host, address.host)  # noqa: S104  it is read, not bound
+    return f"http://{TcpAddress(host, address.port)}"

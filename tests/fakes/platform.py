@@ -44,6 +44,5 @@ class Platform:
 
     def knows(self, arrived: Arrived) -> bool:
         """Return whether a request carries a live token."""
-        return not self.strict and any(
-            value.decode().removeprefix("Bearer ") in self.live for value in arrived.values(b"authorization")
-        )
+        tokens = {value.decode().removeprefix("Bearer ") for value in arrived.values(b"authorization")}
+        return not self.strict and not tokens.isdisjoint(self.live)

@@ -1,0 +1,127 @@
+"""What is measured, as processes: an nginx origin, nginx as a proxy, the gateway; and what the kernel says of them."""
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+NGINX = """
+daemon off; worker_processes 1; pid {folder}/{name}.pid; error_log {folder}/{name}.log;
+events {{ worker_connections 4096; }}
+http {{
+  access_log off; keepalive_requests 100000000; client_max_body_size 0;
+  client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
+  uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
+  {body}
+}}
+"""
+ORIGIN = """
+  server {{
+    listen 127.0.0.1:{port} backlog=2048; root {folder}/www;
+    location = /iam/login {{
+      default_type application/json; return 200 '{{"token":"bench0123","token_duration":3600}}';
+    }}
+  }}
+"""
+PROXY = """
+  upstream origin {{ server 127.0.0.1:{origin}; keepalive 512; keepalive_requests 100000000; }}
+  server {{
+    listen 127.0.0.1:{port} backlog=2048;
+    location / {{
+      proxy_pass http://origin; proxy_http_version 1.1; proxy_set_header Connection "";
+      proxy_set_header Authorization "Bearer bench0123"; proxy_set_header X-Forwarded-For $remote_addr;
+    }}
+  }}
+"""
+
+
+def needed(*tools: str) -> None:
+    """End with a line that says what to install, if any of the tools is missing."""
+    missing = [tool for tool in tools if shutil.which(tool, path=f"{os.environ['PATH']}:/usr/sbin") is None]
+    if missing:
+        sys.exit(f"needs {' and '.join(missing)}: apt-get install {' '.join(missing)}")
+
+
+def free_port() -> int:
+    """Return a loopback port that nobody listens on."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+def nginx(folder: Path, name: str, body: str, core: int) -> "subprocess.Popen[bytes]":
+    """Start nginx with one worker on one core."""
+    conf = folder / f"{name}.conf"
+    conf.write_text(NGINX.format(folder=folder, name=name, body=body))
+    return pinned(["nginx", "-c", str(conf), "-e", str(folder / f"{name}.log")], core)
+
+
+def gateway(origin: int, port: int, core: int, *, access: bool = False) -> "subprocess.Popen[bytes]":
+    """Start the gateway in front of the origin, with all its features on."""
+    environ = {
+        "IAM_PROXY_UPSTREAM": f"http://127.0.0.1:{origin}",
+        "IAM_PROXY_APIKEY": "key",
+        "IAM_PROXY_SECRETKEY": "secret",
+        "IAM_PROXY_LISTEN": f"127.0.0.1:{port}",
+        "IAM_PROXY_ADMIN_LISTEN": "127.0.0.1:0",
+        "IAM_PROXY__LOG__ACCESS": "true" if access else "false",
+    }
+    return pinned([sys.executable, "-m", "proxy", "run"], core, environ)
+
+
+def pinned(command: list[str], core: int, environ: dict[str, str] | None = None) -> "subprocess.Popen[bytes]":
+    """Start a command on one core."""
+    path = {"PATH": f"{os.environ['PATH']}:/usr/sbin"}
+    return subprocess.Popen(
+        ["taskset", "-c", str(core % (os.cpu_count() or 1)), *command],
+        env={**os.environ, **path, **(environ or {})},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def until_open(port: int, within: float = 10.0) -> float:
+    """Wait until somebody listens, and return how long that took, in seconds."""
+    began = time.perf_counter()
+    while time.perf_counter() - began < within:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return time.perf_counter() - began
+        time.sleep(0.002)
+    sys.exit(f"nobody listens on port {port}")
+
+
+def family(pid: int) -> Iterator[int]:
+    """Return a process and those it has started."""
+    yield pid
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            yield from family(int(child))
+
+
+def cpu(pid: int) -> float:
+    """Return the CPU time that a process and its children have had, from the kernel's run time, in seconds."""
+    threads = [thread for each in family(pid) for thread in Path(f"/proc/{each}/task").iterdir()]
+    return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
+
+
+def resident(pid: int) -> float:
+    """Return the resident memory of a process, in MB."""
+    line = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS"))
+    return int(line.split()[1]) / 1024
+
+
+def end(process: "subprocess.Popen[bytes]") -> None:
+    """End a process that was started here."""
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

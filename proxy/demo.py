@@ -4,17 +4,13 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from proxy import log
-from proxy.config import load
-from proxy.config.settings import Config
 from proxy.core.address import TcpAddress
 from proxy.errors import StartError
 from proxy.life import Signals
 from proxy.sandbox import Sandbox
-from proxy.serve import gateway, url
 
 GATEWAY, ADMIN, PLATFORM = 8080, 9901, 9902
-KEY, SECRET = "demo-key", "demo-secret"  # noqa: S105  they open the bundled platform alone
+KEY, SECRET = "demo-key", "demo-secret"
 # Short enough to see a refresh while one watches, in seconds.
 LIFETIME = 60.0
 

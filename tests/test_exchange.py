@@ -694,11 +694,15 @@ async def test_too_many_requests_in_flight() -> None:
         await visit.reader.read()
 
     limits = Limits(max_in_flight=1)
-    async with raw_origin(script) as origin, gateway_to(origin.port, limits=limits) as bench:
-        async with bench.client() as first, bench.client() as second:
-            await first.send(b"GET / HTTP/1.1\r\nHost: g\r\n\r\n")
-            await origin.got(1)
-            answer = await second.get()
+    async with (
+        raw_origin(script) as origin,
+        gateway_to(origin.port, limits=limits) as bench,
+        bench.client() as first,
+        bench.client() as second,
+    ):
+        await first.send(b"GET / HTTP/1.1\r\nHost: g\r\n\r\n")
+        await origin.got(1)
+        answer = await second.get()
     assert (answer.status, answer.values(b"retry-after")) == (503, [b"1"])
     assert b'"code":"overloaded"' in answer.body
 

@@ -25,6 +25,9 @@ __all__ = ["AccessLog", "Output", "configure"]
 # Longer texts in a log line say nothing more.
 MAX_TEXT = 1024
 
+# Left alone, orjson would write out every field of a dataclass, a token's among them.
+AS_SHOWN = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_NON_STR_KEYS
+
 Event = MutableMapping[str, Any]
 
 
@@ -51,7 +54,7 @@ class Output:
 
 def json_line(fact: Event) -> str:
     """Return an event as one line of JSON."""
-    return orjson.dumps(fact, default=shown).decode()
+    return orjson.dumps(fact, default=shown, option=AS_SHOWN).decode()
 
 
 def shown(value: object) -> str:

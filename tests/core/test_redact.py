@@ -1,0 +1,41 @@
+"""What a target may show."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy.core.redact import SHOWN, target
+
+
+@pytest.mark.parametrize(
+    ("raw", "shown"),
+    [
+        (b"/a/b", "/a/b"),
+        (b"/?token=abc&x=1", "/?token=****&x=1"),
+        (b"/?x=1&TOKEN=abc", "/?x=1&TOKEN=****"),
+        (b"/?%74oken=abc", "/?%74oken=****"),
+        (b"/?%2574oken=abc", "/?%2574oken=****"),
+        (b"/?apikey=a;secretkey=b", "/?apikey=****;secretkey=****"),
+        (b"/?token=a=b&c", "/?token=****&c"),
+        (b"/?token", "/?token"),
+        (b"/?tokens=a", "/?tokens=a"),
+        (b"/?a=?token=abc", "/?a=?token=abc"),
+        (b"/token=abc", "/token=abc"),
+        (b"/\xff\x1b[31m", "/\\xff\\x1b[31m"),
+        (b"/a\r\nb", "/a\\x0d\\x0ab"),
+        (b"/" + b"x" * 5000, "/" + "x" * (SHOWN - 1) + "…"),
+    ],
+)
+def test_secret_values_are_hidden(raw: bytes, shown: str) -> None:
+    """Values of token, apikey and secretkey are hidden in whatever spelling, control characters are escaped."""
+    assert target(raw) == shown
+
+
+@given(
+    before=st.binary(max_size=30), spelling=st.sampled_from([b"token", b"ToKeN", b"t%6Fken", b"apikey", b"%73ecretkey"])
+)
+def test_a_secret_never_comes_out(before: bytes, spelling: bytes) -> None:
+    """Whatever stands around it."""
+    raw = b"/x?" + before + b"&" + spelling + b"=hunter2hunter2&y=1"
+    assert "hunter2" not in target(raw)
+    assert target(raw).isprintable()

@@ -1,0 +1,16 @@
+"""The configuration: a TOML file and the environment, to frozen values; every mistake at once, with its line.
+
+load.py         reads and validates; notes the mistakes with their places
+lines.py        on which line each key stands
+environment.py  what IAM_PROXY_… variables say
+schema.py       every key, its type, default and meaning
+units.py parts.py secrets.py   what the values are made of
+later.py        keys that do not work yet
+build.py        tables to values; what does not fit together
+example.py      config.example.toml, printed from the schema
+settings.py     the values
+"""
+
+from proxy.config.load import load
+
+__all__ = ["load"]

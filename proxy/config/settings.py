@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
+from proxy.core.access import Access
 from proxy.core.address import Address, TcpAddress
 from proxy.core.credential import Credential
 from proxy.core.limits import Limits
@@ -47,6 +48,7 @@ class Config:
     credentials: Mapping[str, Credential] = field(default_factory=lambda: MappingProxyType({}))
     server: Server = Server()
     admin: Admin = Admin()
+    access: Access = Access()
     limits: Limits = Limits()
     timeouts: Timeouts = Timeouts()
     log: Log = Log()

@@ -1,0 +1,212 @@
+"""From validated tables to the values of `core`: defaults that depend on other keys, and what does not fit together."""
+
+import ipaddress
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path as FilePath
+from types import MappingProxyType
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+from proxy.config import schema
+from proxy.config.lines import Path
+from proxy.config.secrets import File
+from proxy.config.settings import Admin, Config, Log, LogFormat, LogLevel, Server
+from proxy.core.access import Access
+from proxy.core.address import Address, TcpAddress, Upstream
+from proxy.core.credential import Credential, Verification
+from proxy.core.limits import Limits
+from proxy.core.paths import joined
+from proxy.core.route import LOGIN_PATHS, Route
+from proxy.core.timeouts import Timeouts
+
+NONE = "none"
+LOGIN = b"/iam/login"
+NO_ROUTE = (
+    'no route: write [[routes]] with upstream = "https://…" and a [credentials.NAME] into iam-proxy.toml, '
+    "or set IAM_PROXY_UPSTREAM, IAM_PROXY_APIKEY and IAM_PROXY_SECRETKEY"
+)
+
+
+@dataclass
+class Build:
+    """The tables, None where one had mistakes, and where to note further ones."""
+
+    sections: Mapping[str, schema.Section | None]
+    credentials: Mapping[str, schema.Credential | None]
+    routes: Sequence[schema.Route | None]
+    mistake: Callable[[Path, str], None]
+    folder: FilePath
+    warnings: list[str] = field(default_factory=list)
+
+    def config(self, source: str | None) -> Config | None:
+        """Return the configuration, or None where a table had mistakes. Notes what does not fit together."""
+        routes = self._routes()
+        credentials = self._credentials(routes)
+        self._access()
+        if not self.routes:
+            self.mistake((), NO_ROUTE)
+        if None in self.sections.values() or len(routes) < len(self.routes):
+            return None
+        server, admin, log = (cast("Any", self.sections[name]) for name in ("server", "admin", "log"))
+        limits, access = cast("schema.Limits", self.sections["limits"]), cast("schema.Access", self.sections["access"])
+        return Config(
+            routes=tuple(routes.values()),
+            credentials=MappingProxyType(credentials),
+            server=Server(server.listen, server.drain_timeout),
+            admin=Admin(admin.listen),
+            access=Access(access.allow),
+            limits=Limits(
+                limits.max_header_size, limits.replay_buffer, limits.max_in_flight, limits.max_origin_connections
+            ),
+            timeouts=self._timeouts(),
+            log=Log(cast("LogFormat", log.format), cast("LogLevel", log.level), log.access),
+            warnings=tuple(self.warnings),
+            source=source,
+        )
+
+    def _timeouts(self) -> Timeouts:
+        given = cast("schema.Timeouts | None", self.sections["timeouts"])
+        if given is None:
+            return Timeouts()
+        return Timeouts(given.connect, given.response, given.idle, given.client_header, given.keep_alive)
+
+    # --- who is let in
+    def _access(self) -> None:
+        server = cast("schema.Server | None", self.sections["server"])
+        access = cast("schema.Access | None", self.sections["access"])
+        admin = cast("schema.Admin | None", self.sections["admin"])
+        if server is not None and access is not None and not Access(access.allow).beyond_loopback:
+            for address in server.listen:
+                if beyond_loopback(address):
+                    words = 'write access.allow = ["private"], "any" or networks to say who may use the gateway'
+                    self.mistake(("server", "listen"), f"{address} is reached from beyond this machine; {words}")
+        if admin is not None and admin.listen is not None and beyond_loopback(admin.listen):
+            self.mistake(("admin", "listen"), "not yet supported; the admin listener answers loopback alone")
+
+    # --- routes
+    def _routes(self) -> dict[int, Route]:
+        """Return the routes by their place."""
+        seen: dict[tuple[bytes, str | None], int] = {}
+        routes: dict[int, Route] = {}
+        for index, given in enumerate(self.routes):
+            if given is None:
+                continue
+            key = (given.path, given.host and given.host.lower())
+            if seen.setdefault(key, index) != index:
+                self.mistake(("routes", index, "path"), f"is that of routes[{seen[key]}] already; expected another")
+            routes[index] = self._route(index, given)
+        return routes
+
+    def _route(self, index: int, given: schema.Route) -> Route:
+        name = self._credential_of(index, given)
+        self._verification_warning(f"routes[{index}]", verify=given.verify)
+        if name is not None and insecure(given.upstream) and not given.insecure:
+            words = "would carry the credential over plain http; use https, or write insecure = true"
+            self.mistake(("routes", index, "upstream"), f"{given.upstream} {words}")
+        times = {key: value for key, value in given.timeouts.model_dump().items() if value is not None}
+        deny = (LOGIN_PATHS if name is not None else ()) if given.deny is None else tuple(given.deny)
+        return Route(
+            path=given.path,
+            upstream=given.upstream,
+            credential=name,
+            host=None if given.host is None else given.host.lower().encode(),
+            strip_prefix=given.strip_prefix,
+            methods=given.methods,
+            deny=deny,
+            allow=tuple(given.allow),
+            preserve_host=given.preserve_host,
+            via=given.via,
+            replay=given.replay,
+            verification=Verification(self._file(given.ca_file), given.verify),
+            timeouts=replace(self._timeouts(), **times),
+        )
+
+    def _credential_of(self, index: int, given: schema.Route) -> str | None:
+        """Return the name of a route's credential: the only one there is, where none is named."""
+        path, names = ("routes", index, "credential"), list(self.credentials)
+        if given.credential is None:
+            if len(names) > 1:
+                self.mistake(path, f'missing; expected one of {", ".join(names)}, or "none"')
+            return names[0] if names else None
+        if given.credential == NONE:
+            return None
+        if given.credential not in names:
+            self.mistake(
+                path,
+                f'"{given.credential}" is not there; expected {", ".join(names) or "[credentials.NAME]"} or "none"',
+            )
+        return given.credential
+
+    # --- credentials
+    def _credentials(self, routes: Mapping[int, Route]) -> dict[str, Credential]:
+        found: dict[str, Credential] = {}
+        for name, given in self.credentials.items():
+            if given is None:
+                continue
+            using = [(index, route) for index, route in routes.items() if route.credential == name]
+            self._exposed_files(name, given)
+            if not using:
+                if None not in self.routes:
+                    self.warnings.append(f"credentials.{name} is used by no route")
+                continue
+            found[name] = self._credential(name, given, using)
+        return found
+
+    def _exposed_files(self, name: str, given: schema.Credential) -> None:
+        for key in ("apikey", "secretkey"):
+            source = getattr(given, key)
+            if isinstance(source, File) and source.exposed():
+                self.warnings.append(f"credentials.{name}.{key}: {source.path} can be read by others; chmod 600 it")
+
+    def _credential(self, name: str, given: schema.Credential, using: Sequence[tuple[int, Route]]) -> Credential:
+        route = using[0][1]
+        upstream = route.upstream
+        url = given.login_url or f"{replace(upstream, base_path=joined(upstream.base_path, LOGIN))}"
+        split = urlsplit(url)
+        if split.scheme == "http" and not loopback(split.hostname or "") and not self._any_insecure(using):
+            words = "would send the keys over plain http; use https, or write insecure = true at the route"
+            self.mistake(("credentials", name, "login_url"), f"{url} {words}")
+        base = route.verification if given.login_url is None else Verification()
+        verify = base.verify if given.verify is None else given.verify
+        self._verification_warning(f"credentials.{name}", verify=verify)
+        return Credential(
+            name=name,
+            login_url=url,
+            apikey=given.apikey,
+            secretkey=given.secretkey,
+            app_id=given.app_id,
+            ttl=given.ttl,
+            login_timeout=given.login_timeout,
+            verification=Verification(self._file(given.ca_file) or base.ca_file, verify),
+        )
+
+    def _any_insecure(self, using: Sequence[tuple[int, Route]]) -> bool:
+        return any(given is not None and given.insecure for given in (self.routes[index] for index, _ in using))
+
+    def _verification_warning(self, what: str, *, verify: bool) -> None:
+        if not verify:
+            self.warnings.append(f"{what}: verify = false, so anybody on the way can take the token")
+
+    def _file(self, name: str | None) -> str | None:
+        return None if name is None else str(self.folder / name)
+
+
+def beyond_loopback(address: Address) -> bool:
+    """Return whether others than this machine can connect there."""
+    return isinstance(address, TcpAddress) and not loopback(address.host)
+
+
+def insecure(upstream: Upstream) -> bool:
+    """Return whether others could read what is sent there."""
+    return upstream.scheme == "http" and not loopback(upstream.host)
+
+
+def loopback(host: str) -> bool:
+    """Return whether a host is this machine."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

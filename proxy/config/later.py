@@ -1,0 +1,58 @@
+"""Keys that have their name and place but do not work yet: one table, which shrinks."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from proxy.config.lines import Path
+
+ANY = "*"  # every name, or every index
+
+# The one value that is taken, and what to say of any other.
+LATER: dict[Path, tuple[object, str]] = {
+    ("server", "workers"): (1, "this version runs one process"),
+    ("server", "tls"): (None, "this version listens without TLS"),
+    ("admin", "allow"): (["loopback"], "the admin listener answers loopback alone"),
+    ("admin", "key"): (None, "the admin listener answers loopback alone"),
+    ("admin", "inspector"): (False, "there is no inspector in this version"),
+    ("admin", "quit"): (False, "end the gateway with SIGTERM"),
+    ("access", "allowed_hosts"): ([], "this version does not judge Host names"),
+    ("access", "cors_origins"): ([], "this version does not answer for CORS"),
+    ("access", "client_keys"): ({}, "this version knows callers by their network alone"),
+    ("access", "client_key"): (None, "this version knows callers by their network alone"),
+    ("access", "trusted_proxies"): ([], "this version believes no X-Forwarded-For"),
+    ("limits", "max_body_size"): ("0", "this version does not limit bodies"),
+    ("limits", "replay_spool"): ("64MiB", "this version replays from memory alone"),
+    ("limits", "max_connections"): (10000, "this version does not limit connections"),
+    ("credentials", ANY, "kind"): ("apikey", 'this version knows the kind "apikey"'),
+    ("credentials", ANY, "sliding"): (False, "this version counts lifetimes from the login"),
+    ("credentials", ANY, "max_age"): ("24h", "this version has no such limit"),
+    ("credentials", ANY, "logout_url"): (None, "this version does not log out"),
+    ("credentials", ANY, "inject"): (None, "this version sends Authorization: Bearer"),
+    ("credentials", ANY, "reject"): (None, 'this version takes 401, or 403 with "Invalid token"'),
+    ("routes", ANY, "client_authorization"): ("replace", "this version replaces the caller's own"),
+    ("routes", ANY, "inject"): (None, "this version sends Authorization: Bearer"),
+    ("routes", ANY, "scrub"): (False, "this version passes answers on as they are"),
+    ("routes", ANY, "egress_proxy"): (None, "this version connects directly"),
+    ("tokens", "store"): ("memory", "this version keeps tokens in memory"),
+    ("log", "sample"): (1.0, "this version logs every request, or none"),
+}
+
+
+def taken(raw: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    """Yield path and complaint for each key that does not work yet and is set to more than its default."""
+    for pattern, (default, words) in LATER.items():
+        for path, value in matches(raw, pattern):
+            if value != default or isinstance(value, bool) is not isinstance(default, bool):
+                yield path, f"not yet supported; {words}"
+
+
+def matches(value: object, pattern: Path, path: Path = ()) -> Iterator[tuple[Path, object]]:
+    """Yield path and value of whatever the pattern fits."""
+    if not pattern:
+        yield path, value
+    elif isinstance(value, dict):
+        for name in value if pattern[0] == ANY else {pattern[0]} & value.keys():
+            yield from matches(value[name], pattern[1:], (*path, name))
+    elif isinstance(value, list) and pattern[0] == ANY:
+        for index, each in enumerate(value):
+            yield from matches(each, pattern[1:], (*path, index))

@@ -1,0 +1,142 @@
+"""Values that take more than a type to check: addresses, URLs, paths, methods. All raise ValueError."""
+
+import ipaddress
+import re
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from proxy.core.access import Network, networks
+from proxy.core.address import Address, TcpAddress, UnixAddress, Upstream
+from proxy.core.paths import plain
+from proxy.errors import PathDenied
+
+PORTS = 65_535
+_METHOD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_LISTEN = re.compile(r"(\[[^\]]*\]|[^:\[\]]*):(\d{1,5})")
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9.])?")
+
+
+def address(value: object) -> Address:
+    """Return where to listen, from "H:P", "[::1]:P" or "unix:/path"."""
+    expected = 'expected "HOST:PORT", "[::1]:PORT" or "unix:/path"'
+    if not isinstance(value, str):
+        raise ValueError(f"is not an address; {expected}")  # noqa: TRY004  pydantic wants a ValueError
+    if value.startswith("unix:"):
+        if len(value) == len("unix:"):
+            raise ValueError(f"names no socket; {expected}")
+        return UnixAddress(value.removeprefix("unix:"))
+    match = _LISTEN.fullmatch(value)
+    if match is None or int(match[2]) > PORTS:
+        raise ValueError(f"{value!r} is not an address; {expected}")
+    host, port = match[1].strip("[]"), int(match[2])
+    if not host:
+        raise ValueError(f'{value!r} names no host; "127.0.0.1:{port}" is this machine alone, "0.0.0.0:{port}" all')
+    if match[1].startswith("["):
+        ipaddress.IPv6Address(host)
+    return TcpAddress(host, port)
+
+
+def addresses(value: object) -> tuple[Address, ...]:
+    """Return where to listen, from one address or a list of them."""
+    many = value if isinstance(value, list) else [value]
+    if not many:
+        raise ValueError("is empty; expected at least one address")
+    return tuple(address(each) for each in many)
+
+
+def maybe_address(value: object) -> Address | None:
+    """Return where to listen; None for the empty text."""
+    return None if value == "" else address(value)
+
+
+def url(value: object) -> str:
+    """Return an absolute http or https URL without userinfo and fragment."""
+    upstream_parts(value)
+    return str(value)
+
+
+def upstream(value: object) -> Upstream:
+    """Return the base URL of an origin."""
+    scheme, host, port, path, query = upstream_parts(value)
+    if query:
+        raise ValueError("has a query; expected a base URL such as https://my-project.eu.dataplatform.ovh.net")
+    return Upstream(scheme, host, port, path.rstrip("/").encode())
+
+
+def upstream_parts(value: object) -> tuple[str, str, int, str, str]:
+    """Return scheme, host, port, path and query of a URL; a name in other scripts comes back in punycode."""
+    expected = "expected a URL such as https://my-project.eu.dataplatform.ovh.net"
+    if not isinstance(value, str):
+        raise ValueError(f"is not a URL; {expected}")  # noqa: TRY004  pydantic wants a ValueError
+    try:
+        split = urlsplit(value)
+        port = split.port
+    except ValueError:
+        raise ValueError(f"is not a URL; {expected}") from None
+    if "@" in split.netloc:
+        raise ValueError("carries a user or a password; keys belong into [credentials]")
+    if split.scheme not in {"http", "https"} or not split.hostname or split.fragment or not value.isprintable():
+        raise ValueError(f"{value!r} is not an http or https URL; {expected}")
+    return (
+        split.scheme,
+        hostname(split.hostname),
+        port or (443 if split.scheme == "https" else 80),
+        split.path,
+        split.query,
+    )
+
+
+def hostname(name: str) -> str:
+    """Return a host's name in ASCII."""
+    if ":" in name:
+        return str(ipaddress.IPv6Address(name))
+    try:
+        ascii_name = name.encode("idna").decode()
+    except UnicodeError:
+        ascii_name = ""
+    if not _HOST.fullmatch(ascii_name):
+        raise ValueError(f"{name!r} is not a host name")
+    return ascii_name
+
+
+def path(value: object) -> bytes:
+    """Return a path prefix in its plain form, without a slash at its end."""
+    if not isinstance(value, str) or not value.startswith("/") or not value.isascii() or set(value) & set("?# "):
+        raise ValueError(f'{value!r} is not a path; expected one that begins with "/", without query or spaces')
+    raw = value.encode()
+    try:
+        unchanged = plain(raw) == raw
+    except PathDenied:
+        unchanged = False
+    if not unchanged:
+        raise ValueError(f"{value!r} has dot segments, escapes or doubled slashes; expected it in its plain form")
+    return raw.rstrip(b"/") or b"/"
+
+
+def methods(value: object) -> frozenset[bytes]:
+    """Return method names in upper case; GET brings HEAD with it."""
+    if not isinstance(value, list) or not value or not all(isinstance(m, str) and _METHOD.fullmatch(m) for m in value):
+        raise ValueError('is not a list of methods; expected for example ["GET", "POST"]')
+    names = {str(method).upper().encode() for method in value}
+    return frozenset(names | ({b"HEAD"} if b"GET" in names else set()))
+
+
+def allowed(value: object) -> tuple[Network, ...]:
+    """Return the networks that a list names."""
+    expected = 'expected "loopback", "private", "any" or networks such as "10.0.0.0/8"'
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise ValueError(f"is not a list of networks; {expected}")
+    found: list[Network] = []
+    for each in value:
+        try:
+            found += networks(each)
+        except ValueError:
+            raise ValueError(f"{each!r} is no network; {expected}") from None
+    return tuple(found)
+
+
+def one_of(value: object, choices: Sequence[str]) -> str:
+    """Return the value if it is among the choices."""
+    if value not in choices:
+        raise ValueError(f"{value!r} is unknown; expected {', '.join(map(repr, choices))}")
+    return str(value)

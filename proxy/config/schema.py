@@ -1,0 +1,211 @@
+"""Every key of the configuration: type, default, meaning. `config.example.toml` is printed from this."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
+
+from proxy.config import parts
+from proxy.config.secrets import source
+from proxy.config.units import duration, size
+from proxy.core.access import Network
+from proxy.core.address import Address, Upstream
+from proxy.core.secret import SecretSource
+from proxy.errors import SecretUnavailable
+
+
+def secret(value: object, info: ValidationInfo) -> SecretSource:
+    """Return where a secret comes from, after one look whether it is there. The context has folder and environment."""
+    context: Any = info.context
+    found = source(value, context["folder"], context["environ"])
+    try:
+        found.read()
+    except SecretUnavailable as error:
+        raise ValueError(str(error)) from None
+    return found
+
+
+def positive(value: object) -> int:
+    """Return a count of at least one."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError("is not a count; expected a whole number from 1")
+    return value
+
+
+Duration = Annotated[float, BeforeValidator(duration)]
+Size = Annotated[int, BeforeValidator(size)]
+Count = Annotated[int, BeforeValidator(positive)]
+SecretField = Annotated[Any, BeforeValidator(secret)]
+Path = Annotated[bytes, BeforeValidator(parts.path)]
+Later = Any  # checked when its time comes; until then refused by the table in later.py
+
+
+def optional(check: Callable[[object], object]) -> Any:  # noqa: ANN401  what pydantic takes
+    """Return a validator that lets a value be left out."""
+    return BeforeValidator(lambda value: None if value is None else check(value))
+
+
+def choice(*choices: str) -> Any:  # noqa: ANN401  what pydantic takes
+    """Return a validator for one of these words."""
+    return BeforeValidator(lambda value: parts.one_of(value, choices))
+
+
+def item(text: str, default: object = ...) -> Any:  # noqa: ANN401  a default is written as in the file, not as its value
+    """Return a key's description and its default; without one the key has to be given."""
+    return Field(default, description=text)
+
+
+class Section(BaseModel):
+    """A table: unknown keys are mistakes, nothing is converted on the quiet, values stay out of messages."""
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, validate_default=True, arbitrary_types_allowed=True, hide_input_in_errors=True
+    )
+
+
+class Server(Section):
+    """Where clients connect."""
+
+    listen: Annotated[tuple[Address, ...], BeforeValidator(parts.addresses)] = item(
+        'an address or a list: "H:P", "[::1]:P", "unix:/run/iam-proxy.sock" (mode 0600); port 0: any free one',
+        default="127.0.0.1:8080",
+    )
+    workers: Later = item('processes, or "auto"', default=1)
+    drain_timeout: Duration = item("what runs may take that long to finish when the gateway ends", default="30s")
+    tls: Later = item('{ cert = "…", key = "…", client_ca = "…" }: TLS towards clients', default=None)
+
+
+class Admin(Section):
+    """Health, status and metrics."""
+
+    listen: Annotated[Address | None, BeforeValidator(parts.maybe_address)] = item(
+        '"" turns it off', default="127.0.0.1:9901"
+    )
+    allow: Later = item("as access.allow, for this listener", default=["loopback"])
+    key: Later = item("a secret; needed beyond loopback", default=None)
+    inspector: Later = item("the traffic inspector page", default=False)
+    quit: Later = item("POST /quit", default=False)
+
+
+class Access(Section):
+    """Who may use the gateway."""
+
+    allow: Annotated[tuple[Network, ...], BeforeValidator(parts.allowed)] = item(
+        '"loopback" | "private" | "any" | networks; peers of a Unix socket always are', default=["loopback"]
+    )
+    allowed_hosts: Later = item("Host names answered besides IP literals, localhost and single labels", default=[])
+    cors_origins: Later = item("exact origins whose pages may send requests", default=[])
+    client_keys: Later = item("secrets by name that callers have to send", default={})
+    client_key: Later = item("short for one key", default=None)
+    trusted_proxies: Later = item("networks whose X-Forwarded-For is believed", default=[])
+
+
+class Limits(Section):
+    """How much is taken."""
+
+    max_header_size: Size = item("431 above it", default="32KiB")
+    max_body_size: Later = item("0: none; 413 above it", default="0")
+    replay_buffer: Size = item("request bodies up to this size are sent again after a refusal", default="1MiB")
+    replay_spool: Later = item("above it and up to this size, from a temporary file", default="64MiB")
+    max_connections: Later = item("client connections; further ones wait to be accepted", default=10000)
+    max_in_flight: Count = item("503 with Retry-After above it", default=1000)
+    max_origin_connections: Count = item("per origin; further requests wait for timeouts.connect", default=512)
+
+
+class Timeouts(Section):
+    """How long the gateway waits."""
+
+    connect: Duration = item("to connect to an origin, TLS included", default="5s")
+    response: Duration = item("to the first byte of an answer; 504", default="5m")
+    idle: Duration = item("between bytes, either way", default="5m")
+    client_header: Duration = item("a client has to finish its header section within it", default="30s")
+    keep_alive: Duration = item("idle client connections", default="75s")
+
+
+class RouteTimeouts(Section):
+    """`timeouts` of a route: what is not given is as in `[timeouts]`."""
+
+    connect: Annotated[float | None, optional(duration)] = None
+    response: Annotated[float | None, optional(duration)] = None
+    idle: Annotated[float | None, optional(duration)] = None
+
+
+class Credential(Section):
+    """A set of secrets, and how to trade them for a token."""
+
+    kind: Later = item('"apikey" (later also "oauth2", "recipe", "static", "basic")', default="apikey")
+    login_url: Annotated[str | None, optional(parts.url)] = item(
+        "default: the first using route's upstream + /iam/login", default=None
+    )
+    apikey: SecretField = item('a string, { env = "NAME" }, { file = "PATH" } or { command = ["…"] }')
+    secretkey: SecretField = item("likewise")
+    app_id: str | None = item("sent with the login where the platform wants it", default=None)
+    ttl: Duration = item("how long a token lives when the login does not say", default="1h")
+    sliding: Later = item("each use extends the token's life", default=False)
+    max_age: Later = item("never use a token longer than this after its login", default="24h")
+    login_timeout: Duration = item("for a whole login", default="10s")
+    logout_url: Later = item("a best-effort logout at the end", default=None)
+    ca_file: str | None = item("as for a route; a defaulted login_url takes the route's", default=None)
+    verify: bool | None = item("likewise", default=None)
+    inject: Later = item('{ header = "…", template = "…" } | { query = "token" } | { cookie = "…" }', default=None)
+    reject: Later = item("what means that a token is dead", default=None)
+
+
+class Route(Section):
+    """A path prefix, and where it leads; the longest matching prefix of whole segments wins."""
+
+    path: Path = item("prefix of whole segments", default="/")
+    host: str | None = item("match on the Host as well", default=None)
+    upstream: Annotated[Upstream, BeforeValidator(parts.upstream)] = item(
+        "the origin's base URL; may carry a base path"
+    )
+    credential: str | None = item(
+        'the name of one, or "none": forward as it is; default: the only one there is', default=None
+    )
+    strip_prefix: bool = item("leave the route's path out when forwarding", default=False)
+    methods: Annotated[frozenset[bytes] | None, optional(parts.methods)] = item(
+        "an allow-list (GET implies HEAD); 405 otherwise", default=None
+    )
+    deny: list[Path] | None = item(
+        "path prefixes answered 403; default: the platform's login and session endpoints", default=None
+    )
+    allow: list[Path] = item("when given, only these path prefixes", default=[])
+    preserve_host: bool = item("send the client's Host instead of the origin's", default=False)
+    via: bool = item("RFC 9110 asks for Via; some origins do not compress for requests that carry it", default=True)
+    client_authorization: Later = item('the caller\'s own: "replace" | "keep" | "reject"', default="replace")
+    replay: bool = item("false: a refusal goes to the caller as it came", default=True)
+    inject: Later = item("overrides the credential's", default=None)
+    ca_file: str | None = item("verify the origin with these authorities as well", default=None)
+    verify: bool = item("the only off switch of verification; warns at every start", default=True)
+    insecure: bool = item("allow a credential to a plain-http origin that is not loopback", default=False)
+    scrub: Later = item("hide token and secrets in answers", default=False)
+    egress_proxy: Later = item("an HTTP proxy on the way to the origin", default=None)
+    timeouts: RouteTimeouts = item("any of connect, response, idle, for this route", default={})
+
+
+class Tokens(Section):
+    """Where tokens are kept."""
+
+    store: Later = item('"memory" (later also "file:PATH", "redis://…")', default="memory")
+
+
+class Log(Section):
+    """What is written about all this."""
+
+    format: Annotated[str, choice("auto", "console", "json")] = item(
+        '"console" on a terminal, "json" otherwise', default="auto"
+    )
+    level: Annotated[str, choice("debug", "info", "warning", "error")] = item("the least to write", default="info")
+    access: bool = item("a line for each request; refusals and errors always have one", default=True)
+    sample: Later = item("share of successful requests logged", default=1.0)
+
+
+SECTIONS: dict[str, type[Section]] = {
+    "server": Server,
+    "admin": Admin,
+    "access": Access,
+    "limits": Limits,
+    "timeouts": Timeouts,
+    "tokens": Tokens,
+    "log": Log,
+}

@@ -1,0 +1,114 @@
+"""Where secrets come from: the file itself, the environment, another file, a command."""
+
+import os
+import re
+import stat
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from proxy.core.secret import Secret, SecretSource
+from proxy.errors import SecretUnavailable
+
+# A password store may ask an agent; one that asks a person is no use to a gateway. In seconds.
+COMMAND_TIME = 10.0
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+FORMS = 'expected a string, { env = "NAME" }, { file = "PATH" } or { command = ["…"] }'
+
+
+def checked(text: str, place: str) -> Secret:
+    """Return a text as a secret. Raises SecretUnavailable where it cannot be one; the text is never in the message."""
+    if not text:
+        raise SecretUnavailable(f"{place} is empty")
+    if _CONTROL.search(text):
+        raise SecretUnavailable(f"{place} holds control characters, perhaps several lines")
+    return Secret(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """Written in the configuration."""
+
+    text: str = field(repr=False)
+    watchable: bool = False
+
+    def read(self) -> Secret:
+        """Return the secret. Raises SecretUnavailable."""
+        return checked(self.text, "the secret")
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """In a variable of the environment."""
+
+    name: str
+    environ: Mapping[str, str] = field(repr=False)
+    watchable: bool = False
+
+    def read(self) -> Secret:
+        """Return the secret. Raises SecretUnavailable."""
+        if self.name not in self.environ:
+            raise SecretUnavailable(f"the environment variable {self.name} is not set")
+        return checked(self.environ[self.name], f"the environment variable {self.name}")
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """In a file of its own, which may change while the gateway runs."""
+
+    path: Path
+    watchable: bool = True
+
+    def read(self) -> Secret:
+        """Return the secret as the file holds it now. Raises SecretUnavailable."""
+        try:
+            text = self.path.read_text(encoding="utf-8")
+        except OSError as error:
+            raise SecretUnavailable(f"{self.path}: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise SecretUnavailable(f"{self.path} is not UTF-8") from None
+        return checked(text.rstrip("\r\n"), str(self.path))
+
+    def exposed(self) -> bool:
+        """Return whether others than the owner and the group may read the file."""
+        try:
+            return bool(self.path.stat().st_mode & stat.S_IROTH) and os.name == "posix"
+        except OSError:
+            return False
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Printed by a command, which is run without a shell."""
+
+    words: tuple[str, ...]
+    watchable: bool = False
+
+    def read(self) -> Secret:
+        """Return what the command prints. Raises SecretUnavailable; what it says of its troubles is not shown."""
+        name = self.words[0]
+        try:
+            done = subprocess.run(self.words, capture_output=True, text=True, timeout=COMMAND_TIME, check=False)  # noqa: S603  the operator's own
+        except subprocess.TimeoutExpired:
+            raise SecretUnavailable(f"the command {name} took longer than {COMMAND_TIME:g} s") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise SecretUnavailable(f"the command {name}: {getattr(error, 'strerror', 'printed no text')}") from None
+        if done.returncode != 0:
+            raise SecretUnavailable(f"the command {name} ended with status {done.returncode}")
+        return checked(done.stdout.rstrip("\r\n"), f"what the command {name} prints")
+
+
+def source(value: object, folder: Path, environ: Mapping[str, str]) -> SecretSource:
+    """Return where a secret comes from. Raises ValueError, without the value, for what says no such place."""
+    match value:
+        case str():
+            return Literal(value)
+        case {"env": str(name), **rest} if not rest:
+            return Variable(name, environ)
+        case {"file": str(path), **rest} if not rest:
+            return File(folder / path)
+        case {"command": [str(), *_] as words, **rest} if not rest and all(isinstance(word, str) for word in words):
+            return Command(tuple(words))
+    raise ValueError(f"is not a secret; {FORMS}")

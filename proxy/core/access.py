@@ -1,0 +1,42 @@
+"""Who may use the gateway."""
+
+import ipaddress
+from dataclasses import dataclass
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+# RFC 1122 §3.2.1.3, RFC 4291 §2.5.3.
+LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
+# RFC 1918, RFC 3927, RFC 4193, RFC 4291 §2.5.6.
+PRIVATE = tuple(
+    ipaddress.ip_network(text)
+    for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "fc00::/7", "fe80::/10")
+)
+ANY = (ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0"))
+NAMES: dict[str, tuple[Network, ...]] = {"loopback": LOOPBACK, "private": (*LOOPBACK, *PRIVATE), "any": ANY}
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The networks whose peers are answered; those of a Unix socket always are."""
+
+    allow: tuple[Network, ...] = LOOPBACK
+
+    def allows(self, peer: str) -> bool:
+        """Return whether a peer's address is in one of the networks; IPv4 in IPv6 counts as IPv4."""
+        address = ipaddress.ip_address(peer.partition("%")[0])
+        mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+        return any((mapped or address) in network for network in self.allow)
+
+    @property
+    def beyond_loopback(self) -> bool:
+        """Whether anybody else than this machine is let in."""
+        return any(
+            not any(network.version == own.version and network.subnet_of(own) for own in LOOPBACK)  # type: ignore[arg-type]  # versions are equal
+            for network in self.allow
+        )
+
+
+def networks(text: str) -> tuple[Network, ...]:
+    """Return what "loopback", "private", "any" or a CIDR names. Raises ValueError."""
+    return NAMES[text] if text in NAMES else (ipaddress.ip_network(text),)

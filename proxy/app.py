@@ -55,7 +55,9 @@ class App:
         self.pools: dict[tuple[str, str, int, Verification], Pool] = {}
         table = RouteTable(config.routes)
         self.ways = [self._way(rules) for rules in table.rules]
-        self.gateway = Gateway(self.wire, self.ways, table, observers.finished, config.limits.max_in_flight)
+        self.gateway = Gateway(
+            self.wire, self.ways, table, observers.finished, config.limits.max_in_flight, config.access
+        )
         self._servers: list[asyncio.Server] = []
 
     # --- composition

@@ -9,8 +9,9 @@ from typing import Any
 import click
 
 from proxy import __version__
-from proxy.config import load
+from proxy.config import load, parts
 from proxy.config.settings import Config
+from proxy.config.units import duration
 from proxy.errors import ConfigError, LoginError, StartError
 from proxy.life import run as run_loop
 
@@ -102,9 +103,13 @@ def token(config: str | None, credential: str | None) -> None:
 @click.option("--ttl", default="1h", show_default=True, help="How long a token lives.")
 def sandbox(listen: str, apikey: str, secretkey: str, ttl: str) -> None:
     """Run the bundled platform alone; faults are switched by PUT /_sandbox/faults while it runs."""
-    from proxy import demo  # noqa: PLC0415  the other commands start sooner without
+    from proxy import demo as scene  # noqa: PLC0415  the other commands start sooner without
 
-    finish(lambda: demo.sandbox(demo.Choice(listen, apikey, secretkey, ttl), click.echo))
+    try:
+        address, lifetime = parts.tcp_address(listen), duration(ttl)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    finish(lambda: scene.sandbox(scene.Choice(address, apikey, secretkey, lifetime), click.echo))
 
 
 @main.command(cls=Command, epilog="iam-proxy demo\ncurl http://127.0.0.1:8080/qb/query")

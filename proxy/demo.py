@@ -1,17 +1,23 @@
-"""The bundled platform, alone or with a gateway in front of it: something to try, without keys and without a network."""
+"""The bundled platform, alone or with a gateway in front of it: something to try without keys and without a network."""
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
 
-from proxy.core.address import TcpAddress
+import structlog
+
+from proxy import log
+from proxy.config.load import from_environment
+from proxy.config.settings import Admin, Config, Server
+from proxy.core.address import Address, TcpAddress
 from proxy.errors import StartError
 from proxy.life import Signals
-from proxy.sandbox import Sandbox
+from proxy.sandbox import LoggedIn, Refused, Sandbox, Served
+from proxy.serve import gateway, url
 
 GATEWAY, ADMIN, PLATFORM = 8080, 9901, 9902
-KEY, SECRET = "demo-key", "demo-secret"
-# Short enough to see a refresh while one watches, in seconds.
+# Short enough to see a refresh while one watches. In seconds.
 LIFETIME = 60.0
 
 Say = Callable[[str], object]
@@ -21,29 +27,100 @@ Say = Callable[[str], object]
 class Choice:
     """What `sandbox` was asked for; `ttl` in seconds."""
 
-    host: str
-    port: int
+    listen: TcpAddress
     apikey: str
     secretkey: str
     ttl: float
 
 
 async def sandbox(choice: Choice, say: Say) -> int:
-    """Run the platform until a signal. Raises StartError."""
+    """Run the platform until a signal; return the exit code. Raises StartError."""
     signals = Signals(asyncio.get_running_loop())
     platform = Sandbox(apikey=choice.apikey, secretkey=choice.secretkey, ttl=choice.ttl)
-    where = await _start(platform, TcpAddress(choice.host, choice.port))
-    say(f"The bundled platform listens on http://{where}; Ctrl-C ends it.")
-    say(f"  log in:  curl -X POST http://{where}/iam/login -H 'Content-Type: application/json' \\")
-    say('             -d \'{"auth_mode": "apikey", "apikey": "%s", "secretkey": "…"}\'' % choice.apikey)
-    say(f"  faults:  curl -X PUT http://{where}/_sandbox/faults -d '{{\"unauthorized_every\": 5}}'")
+    try:
+        where = TcpAddress(*await platform.start(choice.listen.host, choice.listen.port))
+    except OSError as error:
+        words = f"cannot listen on {choice.listen}: {error.strerror or error}; --listen takes another port"
+        raise StartError(words) from None
+    say(f"The bundled platform listens on http://{where}; Ctrl-C ends it.\n")
+    say(f"  a gateway for it:  IAM_PROXY_UPSTREAM=http://{where} IAM_PROXY_APIKEY={choice.apikey} \\")
+    say("                     IAM_PROXY_SECRETKEY=… iam-proxy run")
+    say(f"  faults:            curl -X PUT http://{where}/_sandbox/faults -d '{{\"unauthorized_every\": 5}}'")
     await signals.asked()
     await platform.close()
     return 0
 
 
-async def _start(platform: Sandbox, address: TcpAddress) -> TcpAddress:
+async def demo(say: Say) -> int:
+    """Run platform and gateway until a signal, and show what happens; return the exit code. Raises StartError."""
+    signals = Signals(asyncio.get_running_loop())
+    async with _platform(say) as where:
+        settings = _settings(where, _free("127.0.0.1", GATEWAY, say), _free("127.0.0.1", ADMIN, say))
+        output = log.configure(settings.log)
+        async with gateway(settings, output) as (app, admin):
+            _introduce(url(app.addresses[0]), url(where), admin, say)
+            output.flush()
+            await signals.asked()
+            await signals.end(app)
+        output.flush()
+    return 0
+
+
+@contextlib.asynccontextmanager
+async def _platform(say: Say) -> AsyncIterator[TcpAddress]:
+    platform = Sandbox(ttl=LIFETIME, on_event=_tell)
     try:
-        return TcpAddress(*await platform.start(address.host, address.port))
-    except OSError as error:
-        raise StartError(f"cannot listen on {address}: {error.strerror or error}; --listen takes another port") from None
+        address = await platform.start("127.0.0.1", PLATFORM)
+    except OSError:
+        address = await platform.start("127.0.0.1", 0)
+        say(f"Port {PLATFORM} is taken; the platform listens on {address[1]}.")
+    try:
+        yield TcpAddress(*address)
+    finally:
+        await platform.close()
+
+
+def _free(host: str, port: int, say: Say) -> TcpAddress:
+    """Return the port, or any free one, said aloud, where it is taken."""
+    from proxy.listen import open_socket  # noqa: PLC0415  nothing else here opens a socket
+
+    address = TcpAddress(host, port)
+    try:
+        open_socket(address).close()
+    except StartError:
+        say(f"Port {port} is taken; a free one is used instead.")
+        return TcpAddress(host, 0)
+    return address
+
+
+def _settings(platform: TcpAddress, listen: Address, admin: Address) -> Config:
+    """Return a configuration as the environment would give it for the bundled platform."""
+    environ = {
+        "IAM_PROXY_UPSTREAM": f"http://{platform}",
+        "IAM_PROXY_APIKEY": "demo-key",
+        "IAM_PROXY_SECRETKEY": "demo-secret",
+    }
+    return replace(from_environment(environ), server=Server((listen,)), admin=Admin(admin))
+
+
+def _introduce(gateway_url: str, platform_url: str, admin: Address | None, say: Say) -> None:
+    say("A platform that wants a token, and a gateway that gets it one. Try:\n")
+    say(f"  curl {gateway_url}/qb/query                      through the gateway: an answer, no key needed")
+    say(f"  curl {platform_url}/qb/query                      straight to the platform: 401")
+    say(f"  curl {gateway_url}/echo/a%2Fb?x=[1]              what reached the platform")
+    say(f"  curl -X POST {platform_url}/_sandbox/revoke      kill all tokens, then ask the gateway again")
+    if admin is not None:
+        say(f"  curl {url(admin)}/status                         what the gateway knows")
+    say(f"\nTokens live {LIFETIME:g} s here, so a refresh is due soon. Ctrl-C ends it.\n")
+
+
+def _tell(event: object) -> None:
+    """Show what the platform sees, between the lines of the gateway."""
+    say = structlog.get_logger()
+    match event:
+        case LoggedIn():
+            say.info("  platform: keys traded for a token", token=event.token, lives_s=round(event.lifetime))
+        case Refused():
+            say.info("  platform: refused", request=f"{event.method} {event.path}", status=event.status)
+        case Served():
+            say.info("  platform: served", request=f"{event.method} {event.path}", injected=event.token)

@@ -17,6 +17,7 @@ GatewayError                      an answer that the gateway makes itself
     ├── HeaderTooLarge
     ├── RequestTimeout
     ├── NotImplementedHere
+    ├── ClientNotAllowed
     ├── MethodNotAllowed
     ├── PathDenied
     ├── NoRoute
@@ -205,6 +206,15 @@ class HeaderTooLarge(BadRequest):
     code = "header_too_large"
     title = "The header section is too large"
     detail = "The header section is larger than `limits.max_header_size` allows."
+
+
+class ClientNotAllowed(RequestRefused):
+    """The peer's address is in none of the networks of `access.allow`."""
+
+    status = HTTPStatus.FORBIDDEN
+    code = "client_not_allowed"
+    title = "You may not use this gateway"
+    detail = "The gateway does not answer your address. Its operator can let it in by `access.allow`."
 
 
 class MethodNotAllowed(RequestRefused):

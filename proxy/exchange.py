@@ -6,16 +6,17 @@ import re
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
+from proxy.core.access import Access
 from proxy.core.events import Finished
 from proxy.core.problem import NAME, problem
 from proxy.core.refusal import LOOKED_AT, dead
 from proxy.core.routing import RouteTable
 from proxy.core.token import Token
-from proxy.errors import BadRequest, ConnectionTerminated, GatewayError, InternalError, Overloaded
+from proxy.errors import BadRequest, ClientNotAllowed, ConnectionTerminated, GatewayError, InternalError, Overloaded
 from proxy.tokens.source import TokenSource
 from proxy.way import Way
 from proxy.wire.body import NO_BODY
-from proxy.wire.client import STARTED, ClientConnection
+from proxy.wire.client import STARTED, UNIX, ClientConnection
 from proxy.wire.connection import Wire
 from proxy.wire.message import Answer, Request
 from proxy.wire.origin import OriginConnection
@@ -36,8 +37,11 @@ Observer = Callable[[Finished], None]
 class Gateway:
     """Serves the connections of clients along the ways of the current configuration."""
 
-    def __init__(self, wire: Wire, ways: Sequence[Way], table: RouteTable, observe: Observer, limit: int) -> None:
+    def __init__(
+        self, wire: Wire, ways: Sequence[Way], table: RouteTable, observe: Observer, limit: int, access: Access
+    ) -> None:
         self.wire = wire
+        self.access = access
         self.ways = ways
         self.table = table
         self.observe = observe
@@ -48,6 +52,7 @@ class Gateway:
 
     async def serve(self, client: ClientConnection) -> None:
         """Answer the requests of one connection, one after the other, until there are no more."""
+        client.admitted = client.address == UNIX or self.access.allows(client.address)
         usable = True
         while usable:
             try:
@@ -60,8 +65,10 @@ class Gateway:
             usable = await Exchange(self, client, request).run()
         client.finish()
 
-    def judge(self, request: Request) -> Way:
+    def judge(self, client: ClientConnection, request: Request) -> Way:
         """Return the way of a request. Raises RequestRefused."""
+        if not client.admitted:
+            raise ClientNotAllowed
         path = request.target.partition(b"?")[0]
         rules = self.table.find(request.host, path)
         rules.judge(request.method, path)
@@ -117,7 +124,7 @@ class Exchange:
     async def _run(self) -> bool:
         if self.request.target == b"*":
             return self.client.own_answer(OPTIONS_ANSWER, b"")
-        self.way = way = self.gateway.judge(self.request)
+        self.way = way = self.gateway.judge(self.client, self.request)
         self.fact.route, self.fact.credential = way.label, way.route.credential
         if way.source is None:
             return await self._relay(await self._ask(None))

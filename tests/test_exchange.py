@@ -2,10 +2,12 @@
 
 import asyncio
 import hashlib
+import ipaddress
 from dataclasses import replace
 
 import pytest
 
+from proxy.core.access import Access
 from proxy.core.limits import Limits
 from proxy.core.route import Route
 from proxy.errors import LoginRejected, LoginUnavailable
@@ -671,6 +673,15 @@ async def test_the_login_is_not_reachable_through_the_gateway(path: str) -> None
         answer = await client.get(path)
     assert (answer.status, origin.arrived) == (403, [])
     assert b'"code":"path_denied"' in answer.body
+
+
+async def test_peers_that_may_not_use_the_gateway() -> None:
+    """A peer outside `access.allow` is answered 403, whatever it asks."""
+    access = Access((ipaddress.ip_network("10.0.0.0/8"),))
+    async with raw_origin() as origin, gateway_to(origin.port, access=access) as bench, bench.client() as client:
+        answer = await client.get("/iam/login")
+    assert (answer.status, origin.arrived) == (403, [])
+    assert b'"code":"client_not_allowed"' in answer.body
 
 
 async def test_methods_that_a_route_does_not_take() -> None:

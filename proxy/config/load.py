@@ -39,6 +39,11 @@ def load(path: str | None, environ: Mapping[str, str]) -> Config:
     return Loading(name, environ).config()
 
 
+def from_environment(environ: Mapping[str, str]) -> Config:
+    """Return the configuration that these variables alone describe. Raises ConfigError."""
+    return Loading(None, environ).config()
+
+
 def read(name: str) -> str:
     """Return a file's text. Raises ConfigError."""
     try:

@@ -36,6 +36,14 @@ def address(value: object) -> Address:
     return TcpAddress(host, port)
 
 
+def tcp_address(value: object) -> TcpAddress:
+    """Return where to listen, from "H:P" or "[::1]:P"."""
+    found = address(value)
+    if isinstance(found, UnixAddress):
+        raise ValueError(f"{value!r} is a Unix socket; expected HOST:PORT")  # noqa: TRY004  one kind for all
+    return found
+
+
 def addresses(value: object) -> tuple[Address, ...]:
     """Return where to listen, from one address or a list of them."""
     many = value if isinstance(value, list) else [value]

@@ -27,6 +27,9 @@ PROBES = 2
 
 IDLE, ASKED, STARTED, CLOSING = Serving.IDLE, Serving.ASKED, Serving.STARTED, Serving.CLOSING
 
+# The address of a peer on a Unix socket.
+UNIX = "unix:"
+
 Serve = Callable[["ClientConnection"], Coroutine[Any, Any, None]]
 
 
@@ -47,6 +50,7 @@ class ClientConnection(Connection):
         self.leaving = False
         self.ended = False  # the client has finished sending
         self.address = ""
+        self.admitted = False  # whether requests of this peer are answered at all
         self.forwarded = b""  # the fields that tell the origin of this client
         self.sent = 0  # bytes of the current answer's body, as framed for this client
         self._serve = serve
@@ -66,7 +70,7 @@ class ClientConnection(Connection):
         """Begin to serve."""
         super().connection_made(transport)
         peer = transport.get_extra_info("peername")
-        self.address = peer[0] if isinstance(peer, tuple) else "unix:"
+        self.address = peer[0] if isinstance(peer, tuple) else UNIX
         self.forwarded = forwarded(self.address)
         self._clients.add(self)
         self.deadline = self.wire.sweep.after(self.timeouts.keep_alive)
@@ -332,5 +336,5 @@ class ClientConnection(Connection):
 
 def forwarded(address: str) -> bytes:
     """Return the X-Forwarded fields that are the same for a whole connection; a Unix socket's peer has no address."""
-    line = b"" if address == "unix:" else b"X-Forwarded-For: %b\r\n" % address.encode()
+    line = b"" if address == UNIX else b"X-Forwarded-For: %b\r\n" % address.encode()
     return line + b"X-Forwarded-Proto: http\r\n"

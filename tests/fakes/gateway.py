@@ -7,6 +7,7 @@ import struct
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 
+from proxy.core.access import Access
 from proxy.core.address import Upstream
 from proxy.core.credential import DEFAULT_REJECT
 from proxy.core.events import Finished
@@ -187,6 +188,7 @@ async def gateway_to(
     source: FakeSource | None = None,
     limits: Limits = Limits(),
     timeouts: Timeouts = Timeouts(),
+    access: Access = Access(),
 ) -> AsyncIterator[Bench]:
     """Run the forwarding path in front of an origin on a loopback port."""
     loop, time = asyncio.get_running_loop(), Time()
@@ -209,7 +211,7 @@ async def gateway_to(
     def noted(fact: Finished) -> None:
         bench.note(fact)
 
-    gateway = Gateway(wire, ways, table, noted, limits.max_in_flight)
+    gateway = Gateway(wire, ways, table, noted, limits.max_in_flight, access)
     server = await loop.create_server(lambda: ClientConnection(wire, timeouts, gateway.serve, clients), "127.0.0.1", 0)
     bound = server.sockets[0].getsockname()[1]
     bench = Bench(bound, gateway, ways[0].pool, source, wire, time, clients)

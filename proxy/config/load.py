@@ -1,6 +1,7 @@
 """From a file and the environment to the configuration, or to every mistake in them."""
 
 import copy
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path as FilePath
@@ -75,9 +76,10 @@ class Loading:
         try:
             self.raw = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
-            words, _, where = str(error).rpartition(" (at line ")
-            line = where.partition(",")[0]
-            raise ConfigError([f"{name}:{line}: {words}" if line.isdigit() else f"{name}: {error}"]) from None
+            words, _, where = str(error).partition(" (at ")
+            number = re.search(r"line (\d+)", where)
+            line = number[1] if number else text.count("\n") + 1  # else it is the end of the document
+            raise ConfigError([f"{name}:{line}: {words}"]) from None
         self.lines = lines(text)
 
     def _put(self, path: Path, value: object) -> None:
@@ -101,6 +103,8 @@ class Loading:
         at = path
         while at and at not in self.lines and at not in self.places:
             at = at[:-1]
+        if not at:  # a table that is there only because a variable names a key of it
+            at = next((place for place in self.places if path and place[: len(path)] == path), ())
         line = self.lines.get(at, 0)
         where = self.places.get(at) or (f"{self.name}:{line}" if line else self.name or "the environment")
         text = f"{where}: {dotted(path)}: {words}" if path else f"{where}: {words}"

@@ -1,0 +1,126 @@
+"""What a configuration becomes."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from proxy.config import load
+from proxy.config.settings import Config
+from proxy.core.address import TcpAddress, UnixAddress, Upstream
+from proxy.core.credential import Verification
+from proxy.core.route import LOGIN_PATHS
+
+KEYS = '[credentials.main]\napikey = "key"\nsecretkey = "secret"\n'
+
+
+def loaded(tmp_path: Path, text: str, **environ: str) -> Config:
+    """Return the configuration of a file."""
+    file = tmp_path / "gateway.toml"
+    file.write_text(text)
+    return load(str(file), environ)
+
+
+def test_the_least_there_can_be(tmp_path: Path) -> None:
+    """An upstream and two keys; everything else is as documented."""
+    config = loaded(tmp_path, KEYS + '[[routes]]\nupstream = "https://platform.example/base/"\n')
+    route, credential = config.routes[0], config.credentials["main"]
+    assert route.upstream == Upstream("https", "platform.example", 443, b"/base")
+    assert (route.path, route.credential, route.deny) == (b"/", "main", LOGIN_PATHS)
+    assert credential.login_url == "https://platform.example/base/iam/login"
+    assert credential.apikey.read().reveal() == "key"
+    assert config.server.listen == (TcpAddress("127.0.0.1", 8080),)
+    assert config.admin.listen == TcpAddress("127.0.0.1", 9901)
+    assert config.warnings == ()
+
+
+def test_everything_that_works(tmp_path: Path) -> None:
+    """Each key of a route and of the other tables arrives where it belongs."""
+    text = KEYS + (
+        "[server]\nlisten = ['127.0.0.1:1', '[::1]:2', 'unix:/run/x.sock']\ndrain_timeout = '1m30s'\n"
+        "[admin]\nlisten = ''\n"
+        "[limits]\nmax_header_size = '8KiB'\nreplay_buffer = '2MB'\nmax_in_flight = 5\nmax_origin_connections = 6\n"
+        "[timeouts]\nconnect = '250ms'\nidle = '1h'\n"
+        "[log]\nformat = 'json'\nlevel = 'debug'\naccess = false\n"
+        "[[routes]]\npath = '/api/'\nhost = 'API.localhost'\nupstream = 'http://127.0.0.1:81'\nstrip_prefix = true\n"
+        "methods = ['get', 'POST']\ndeny = ['/x']\nallow = ['/y']\npreserve_host = true\nvia = false\nreplay = false\n"
+        "verify = false\nca_file = 'ca.pem'\ntimeouts = { response = '2h' }\n"
+        "[[routes]]\nupstream = 'https://bücher.example'\ncredential = 'none'\n"
+    )
+    config = loaded(tmp_path, text)
+    route, plain = config.routes
+    assert config.server.listen == (TcpAddress("127.0.0.1", 1), TcpAddress("::1", 2), UnixAddress("/run/x.sock"))
+    assert (config.server.drain_timeout, config.admin.listen) == (90.0, None)
+    assert (config.limits.max_header_size, config.limits.replay_buffer) == (8192, 2_000_000)
+    assert (config.limits.max_in_flight, config.limits.max_origin_connections) == (5, 6)
+    assert (config.log.format, config.log.level, config.log.access) == ("json", "debug", False)
+    assert (route.path, route.host, route.label) == (b"/api", b"api.localhost", "api.localhost/api")
+    assert route.methods == frozenset((b"GET", b"HEAD", b"POST"))
+    assert (route.deny, route.allow) == ((b"/x",), (b"/y",))
+    assert (route.strip_prefix, route.preserve_host, route.via, route.replay) == (True, True, False, False)
+    assert route.verification == Verification(str(tmp_path / "ca.pem"), verify=False)
+    assert config.credentials["main"].verification == route.verification
+    assert (route.timeouts.connect, route.timeouts.response, route.timeouts.idle) == (0.25, 7200.0, 3600.0)
+    assert (plain.upstream.host, plain.credential, plain.deny) == ("xn--bcher-kva.example", None, ())
+    assert any("verify = false" in warning for warning in config.warnings)
+
+
+def test_secrets_in_files_are_read_anew(tmp_path: Path) -> None:
+    """Relative to the configuration's folder, the end of the line trimmed, each time as the file is now."""
+    (tmp_path / "key").write_text("one\n")
+    (tmp_path / "key").chmod(0o600)
+    text = '[credentials.a]\napikey = { file = "key" }\nsecretkey = { command = ["echo", "two"] }\n[[routes]]\nupstream = "https://x"\n'
+    credential = loaded(tmp_path, text).credentials["a"]
+    assert credential.apikey.read().reveal() == "one"
+    (tmp_path / "key").write_text("three\r\n")
+    assert credential.apikey.read().reveal() == "three"
+    assert credential.secretkey.read().reveal() == "two"
+    assert (credential.apikey.watchable, credential.secretkey.watchable) == (True, False)
+    assert "three" not in repr(credential)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX")
+def test_a_secret_file_that_others_can_read_is_warned_about(tmp_path: Path) -> None:
+    """The line says what to do."""
+    (tmp_path / "key").write_text("one")
+    (tmp_path / "key").chmod(0o644)
+    text = '[credentials.a]\napikey = { file = "key" }\nsecretkey = "x"\n[[routes]]\nupstream = "https://x"\n'
+    assert loaded(tmp_path, text).warnings == (
+        f"credentials.a.apikey: {tmp_path / 'key'} can be read by others; chmod 600 it",
+    )
+
+
+def test_a_credential_that_nobody_uses_is_warned_about(tmp_path: Path) -> None:
+    """It logs in nowhere."""
+    config = loaded(tmp_path, KEYS + '[[routes]]\nupstream = "https://x"\ncredential = "none"\n')
+    assert config.warnings == ("credentials.main is used by no route",)
+    assert config.credentials == {}
+
+
+def test_a_repr_shows_no_secret(tmp_path: Path) -> None:
+    """Not even one that stands in the file itself."""
+    config = loaded(tmp_path, KEYS.replace('"key"', '"hunter2"') + '[[routes]]\nupstream = "https://x"\n')
+    assert "hunter2" not in repr(config)
+
+
+def test_listening_beyond_loopback_with_a_rule(tmp_path: Path) -> None:
+    """With somebody let in beyond loopback it is fine."""
+    text = (
+        KEYS + '[server]\nlisten = "0.0.0.0:80"\n[access]\nallow = ["10.0.0.0/8"]\n[[routes]]\nupstream = "https://x"\n'
+    )
+    config = loaded(tmp_path, text)
+    assert config.access.allows("10.1.2.3")
+    assert not config.access.allows("127.0.0.1")
+
+
+def test_the_choice_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An explicit path, else the variable, else the file in the folder, else the environment alone."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("explicit", "variable", "iam-proxy"):
+        Path(f"{name}.toml").write_text(KEYS + f'[[routes]]\nupstream = "https://{name}"\n')
+    assert load("explicit.toml", {"IAM_PROXY_CONFIG": "variable.toml"}).routes[0].upstream.host == "explicit"
+    assert load(None, {"IAM_PROXY_CONFIG": "variable.toml"}).routes[0].upstream.host == "variable"
+    assert load(None, {}).routes[0].upstream.host == "iam-proxy"
+    Path("iam-proxy.toml").unlink()
+    alone = load(None, {"IAM_PROXY_UPSTREAM": "https://alone", "IAM_PROXY_APIKEY": "a", "IAM_PROXY_SECRETKEY": "b"})
+    assert (alone.routes[0].upstream.host, alone.source) == ("alone", None)

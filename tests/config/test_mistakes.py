@@ -1,0 +1,192 @@
+"""Every mistake is said at once, with its place, what is wrong and what was expected; never with a secret."""
+
+from pathlib import Path
+
+import pytest
+
+from proxy.config import load
+from proxy.errors import ConfigError
+
+GOOD = """\
+[credentials.main]
+apikey = "key"
+secretkey = "hunter2-hunter2"
+
+[[routes]]
+upstream = "https://platform.example"
+"""
+
+
+def mistakes(tmp_path: Path, text: str, **environ: str) -> list[str]:
+    """Return the mistakes in a file, with its name shortened."""
+    file = tmp_path / "gateway.toml"
+    file.write_text(text)
+    with pytest.raises(ConfigError) as failed:
+        load(str(file), environ)
+    return [mistake.replace(str(file), "F").replace(str(tmp_path), "DIR") for mistake in failed.value.mistakes]
+
+
+SECRET_FORMS = 'is not a secret; expected a string, { env = "NAME" }, { file = "PATH" } or { command = ["…"] }'
+DURATION = 'is not a duration; expected for example "250ms", "5s" or "1h"'
+SIZE = 'is not a size; expected for example "64KiB", "1MiB" or "0"'
+COUNT = "is not a count; expected a whole number from 1"
+ADDRESS = 'expected "HOST:PORT", "[::1]:PORT" or "unix:/path"'
+URL = "expected a URL such as https://my-project.eu.dataplatform.ovh.net"
+PATH = 'is not a path; expected one that begins with "/", without query or spaces'
+NOT_YET = "not yet supported; "
+
+# What stands behind GOOD (from line 8 on), and what is said of it.
+BEHIND = {
+    "[sever]": "F:8: sever: unknown table; did you mean server?",
+    "[server]\nlisten = 8080": f"F:9: server.listen: is not an address; {ADDRESS}",
+    '[server]\nlisten = "localhost"': f"F:9: server.listen: 'localhost' is not an address; {ADDRESS}",
+    '[server]\nlisten = "127.0.0.1:99999"': f"F:9: server.listen: '127.0.0.1:99999' is not an address; {ADDRESS}",
+    '[server]\nlisten = ":8080"': "F:9: server.listen: ':8080' names no host; \"127.0.0.1:8080\" is this machine alone, "
+    '"0.0.0.0:8080" all',
+    "[server]\nlisten = []": "F:9: server.listen: is empty; expected at least one address",
+    '[server]\nlisten = "unix:"': f"F:9: server.listen: names no socket; {ADDRESS}",
+    '[server]\nlisten = "0.0.0.0:80"': "F:9: server.listen: 0.0.0.0:80 is reached from beyond this machine; write "
+    'access.allow = ["private"], "any" or networks to say who may use the gateway',
+    '[server]\ndrain_timeout = "soon"': f"F:9: server.drain_timeout: {DURATION}",
+    "[server]\ndrain_timeout = 30": f"F:9: server.drain_timeout: {DURATION}",
+    '[server]\ndrain_timeout = "0s"': "F:9: server.drain_timeout: must be longer than nothing",
+    '[server]\ndrian_timeout = "5s"': "F:9: server.drian_timeout: unknown key; did you mean drain_timeout?",
+    "[server]\nxyzzy = 1": "F:9: server.xyzzy: unknown key",
+    "[server]\nworkers = 2": f"F:9: server.workers: {NOT_YET}this version runs one process",
+    '[server]\nworkers = "auto"': f"F:9: server.workers: {NOT_YET}this version runs one process",
+    '[server]\ntls = { cert = "c", key = "k" }': f"F:9: server.tls: {NOT_YET}this version listens without TLS",
+    '[admin]\nlisten = "0.0.0.0:9"': f"F:9: admin.listen: {NOT_YET}the admin listener answers loopback alone",
+    "[admin]\ninspector = true": f"F:9: admin.inspector: {NOT_YET}there is no inspector in this version",
+    '[admin]\nkey = "hunter2"': f"F:9: admin.key: {NOT_YET}the admin listener answers loopback alone",
+    '[access]\nallow = "any"': 'F:9: access.allow: is not a list of networks; expected "loopback", "private", "any" or '
+    'networks such as "10.0.0.0/8"',
+    '[access]\nallow = ["everybody"]': "F:9: access.allow: 'everybody' is no network; expected \"loopback\", "
+    '"private", "any" or networks such as "10.0.0.0/8"',
+    '[access]\nclient_keys = { cron = "hunter2" }': f"F:9: access.client_keys: {NOT_YET}this version knows callers by "
+    "their network alone",
+    '[limits]\nreplay_buffer = "1 mile"': f"F:9: limits.replay_buffer: {SIZE}",
+    "[limits]\nmax_header_size = 1024": f"F:9: limits.max_header_size: {SIZE}",
+    "[limits]\nmax_in_flight = 0": f"F:9: limits.max_in_flight: {COUNT}",
+    "[limits]\nmax_origin_connections = true": f"F:9: limits.max_origin_connections: {COUNT}",
+    '[limits]\nmax_body_size = "1MiB"': f"F:9: limits.max_body_size: {NOT_YET}this version does not limit bodies",
+    '[timeouts]\nconnect = "5 minutes"': f"F:9: timeouts.connect: {DURATION}",
+    '[timeouts]\nconect = "5s"': "F:9: timeouts.conect: unknown key; did you mean connect?",
+    '[tokens]\nstore = "redis://x"': f"F:9: tokens.store: {NOT_YET}this version keeps tokens in memory",
+    '[log]\nformat = "xml"': "F:9: log.format: 'xml' is unknown; expected 'auto', 'console', 'json'",
+    '[log]\nlevel = "loud"': "F:9: log.level: 'loud' is unknown; expected 'debug', 'info', 'warning', 'error'",
+    '[log]\naccess = "yes"': "F:9: log.access: is not a truth value; expected true or false",
+    "[log]\nsample = 0.5": f"F:9: log.sample: {NOT_YET}this version logs every request, or none",
+    '[[routes]]\nupstream = "https://x"': "F:8: routes[1].path: is that of routes[0] already; expected another",
+    '[[routes]]\npath = "/x"': "F:8: routes[1].upstream: missing",
+    '[[routes]]\npath = "x"\nupstream = "https://x"': f"F:9: routes[1].path: 'x' {PATH}",
+    '[[routes]]\npath = "/x?y"\nupstream = "https://x"': f"F:9: routes[1].path: '/x?y' {PATH}",
+    '[[routes]]\npath = "/x/../y"\nupstream = "https://x"': "F:9: routes[1].path: '/x/../y' has dot segments, escapes "
+    "or doubled slashes; expected it in its plain form",
+    '[[routes]]\npath = "/x"\nupstream = "ftp://x"': f"F:10: routes[1].upstream: 'ftp://x' is not an http or https URL; {URL}",
+    '[[routes]]\npath = "/x"\nupstream = "platform"': f"F:10: routes[1].upstream: 'platform' is not an http or https URL; {URL}",
+    '[[routes]]\npath = "/x"\nupstream = "https://u:hunter2@x"': "F:10: routes[1].upstream: carries a user or a "
+    "password; keys belong into [credentials]",
+    '[[routes]]\npath = "/x"\nupstream = "https://x?token=hunter2"': "F:10: routes[1].upstream: has a query; expected a "
+    "base URL such as https://my-project.eu.dataplatform.ovh.net",
+    '[[routes]]\npath = "/x"\nupstream = "http://platform.example"': "F:10: routes[1].upstream: "
+    "http://platform.example would carry the credential over plain http; use https, or write insecure = true",
+    '[[routes]]\npath = "/x"\nupstream = "https://x"\ncredential = "mian"': 'F:11: routes[1].credential: "mian" is not '
+    'there; expected main or "none"',
+    '[[routes]]\npath = "/x"\nupstream = "https://x"\nmethods = "GET"': "F:11: routes[1].methods: is not a list of "
+    'methods; expected for example ["GET", "POST"]',
+    '[[routes]]\npath = "/x"\nupstream = "https://x"\nvia = 1': "F:11: routes[1].via: is not a truth value; expected "
+    "true or false",
+    '[[routes]]\npath = "/x"\nupstream = "https://x"\ntimeouts = { idle = 3 }': f"F:11: routes[1].timeouts.idle: {DURATION}",
+    '[[routes]]\npath = "/x"\nupstream = "https://x"\ntimeouts = { idel = "3s" }': "F:11: routes[1].timeouts.idel: "
+    "unknown key; did you mean idle?",
+    '[[routes]]\npath = "/x"\nupstream = "https://x"\nclient_authorization = "keep"': "F:11: "
+    f"routes[1].client_authorization: {NOT_YET}this version replaces the caller's own",
+    '[credentials.b]\napikey = 5\nsecretkey = "x"': f"F:9: credentials.b.apikey: {SECRET_FORMS}",
+    '[credentials.b]\napikey = { env = 3 }\nsecretkey = "x"': f"F:9: credentials.b.apikey: {SECRET_FORMS}",
+    '[credentials.b]\napikey = { evn = "hunter2" }\nsecretkey = "x"': f"F:9: credentials.b.apikey: {SECRET_FORMS}",
+    '[credentials.b]\napikey = ""\nsecretkey = "x"': "F:9: credentials.b.apikey: the secret is empty",
+    '[credentials.b]\napikey = "hunter2\\n2"\nsecretkey = "x"': "F:9: credentials.b.apikey: the secret holds control "
+    "characters, perhaps several lines",
+    '[credentials.b]\napikey = { env = "NO_SUCH" }\nsecretkey = "x"': "F:9: credentials.b.apikey: the environment "
+    "variable NO_SUCH is not set",
+    '[credentials.b]\napikey = { file = "no.key" }\nsecretkey = "x"': "F:9: credentials.b.apikey: DIR/no.key: No such "
+    "file or directory",
+    '[credentials.b]\napikey = { command = ["false"] }\nsecretkey = "x"': "F:9: credentials.b.apikey: the command false "
+    "ended with status 1",
+    '[credentials.b]\napikey = { command = ["no-such-command"] }\nsecretkey = "x"': "F:9: credentials.b.apikey: the "
+    "command no-such-command: No such file or directory",
+    '[credentials.b]\nkind = "oauth2"\napikey = "x"\nsecretkey = "x"': f"F:9: credentials.b.kind: {NOT_YET}this version "
+    'knows the kind "apikey"',
+    '[credentials.b]\napikey = "x"\nsecretkey = "x"\nlogin_url = "x"': f"F:11: credentials.b.login_url: 'x' is not an "
+    f"http or https URL; {URL}",
+}
+
+
+@pytest.mark.parametrize(("text", "line"), BEHIND.items(), ids=lambda value: value[:40])
+def test_each_mistake_has_its_line(text: str, line: str, tmp_path: Path) -> None:
+    """One line for one mistake, with file, line, key, what is wrong and what was expected."""
+    said = mistakes(tmp_path, f"{GOOD}\n{text}\n")
+    assert line in said
+    assert not any("hunter2" in each for each in said)
+
+
+def test_every_mistake_is_said_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
+    """Nobody has to start the gateway five times to find five mistakes."""
+    text = (
+        "[server]\nlisten = 1\n[log]\nlevel = 2\n[credentials.a]\napikey = 3\nsecretkey = 4\n[[routes]]\nupstream = 5\n"
+    )
+    said = mistakes(tmp_path, text)
+    assert [each.split(":")[1] for each in said] == ["2", "4", "6", "7", "9"]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("a = ", "F:1: Invalid value"),
+        ("[server\n", "F:1: Expected ']' at the end of a table declaration"),
+        ("\n\nx = 1\nx = 2\n", "F:4: Cannot overwrite a value"),
+    ],
+)
+def test_a_file_that_is_no_toml(text: str, line: str, tmp_path: Path) -> None:
+    """One line with the place."""
+    assert mistakes(tmp_path, text) == [line]
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    """Missing, a folder, or no UTF-8: one line, no traceback."""
+    (tmp_path / "latin.toml").write_bytes(b"# \xe9\n")
+    for name, words in (("none.toml", "No such file"), (".", "Is a directory"), ("latin.toml", "is not UTF-8")):
+        with pytest.raises(ConfigError, match=words) as failed:
+            load(str(tmp_path / name), {})
+        assert len(failed.value.mistakes) == 1
+
+
+def test_nothing_to_do(tmp_path: Path) -> None:
+    """Without a route the line says both ways to write one."""
+    said = mistakes(tmp_path, "")
+    assert len(said) == 1
+    assert "[[routes]]" in said[0]
+    assert "IAM_PROXY_UPSTREAM" in said[0]
+
+
+def test_tables_that_are_none(tmp_path: Path) -> None:
+    """A value where a table belongs is said, whatever the value."""
+    said = mistakes(tmp_path, "server = 1\nroutes = 2\ncredentials = 3\n")
+    assert "F:1: server: is not a table" in said
+    assert "F:2: routes: is not an array of tables; expected [[routes]]" in said
+    assert "F:3: credentials: is not a table; expected [credentials.NAME]" in said
+
+
+def test_several_credentials_and_a_route_that_names_none(tmp_path: Path) -> None:
+    """The gateway does not guess which keys go where."""
+    text = GOOD + '[credentials.b]\napikey = "x"\nsecretkey = "y"\n'
+    assert 'F:5: routes[0].credential: missing; expected one of main, b, or "none"' in mistakes(tmp_path, text)
+
+
+def test_keys_over_plain_http(tmp_path: Path) -> None:
+    """A login beyond loopback wants https as well."""
+    text = GOOD.replace('"key"', '"key"\nlogin_url = "http://iam.example/login"')
+    assert mistakes(tmp_path, text) == [
+        "F:3: credentials.main.login_url: http://iam.example/login would send the keys over plain http; use https, "
+        "or write insecure = true at the route"
+    ]

@@ -66,7 +66,8 @@ class Sandbox:
 
     async def start(self, host: str, port: int) -> tuple[str, int]:
         """Listen; return the address. Raises OSError."""
-        self._runner = web.AppRunner(self.app(), access_log=None, shutdown_timeout=SHUTDOWN)
+        # A hung request ends with its client.
+        self._runner = web.AppRunner(self.app(), access_log=None, shutdown_timeout=SHUTDOWN, handler_cancellation=True)
         await self._runner.setup()
         try:
             await web.TCPSite(self._runner, host, port).start()

@@ -1,0 +1,74 @@
+"""The program itself, as a process of its own."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+def clean_environment(**more: str) -> dict[str, str]:
+    """Return this environment without any setting of the gateway, and with those given."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("IAM_PROXY")}
+    return {**kept, "PYTHONUNBUFFERED": "1", **more}
+
+
+@dataclass
+class Program:
+    """A running `iam-proxy`."""
+
+    process: asyncio.subprocess.Process
+
+    async def event(self, name: str, **expected: object) -> dict[str, Any]:
+        """Read the log up to an event, and return it."""
+        assert self.process.stderr is not None
+        while line := await self.process.stderr.readline():
+            with contextlib.suppress(ValueError):
+                fact: dict[str, Any] = json.loads(line)
+                if fact["event"] == name and all(fact.get(key) == value for key, value in expected.items()):
+                    return fact
+        raise AssertionError(f"the log ended without {name!r}")
+
+    async def line(self, part: str) -> str:
+        """Read the output up to a line that holds a text, and return it."""
+        assert self.process.stdout is not None
+        while line := (await self.process.stdout.readline()).decode():
+            if part in line:
+                return line
+        raise AssertionError(f"the output ended without {part!r}")
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to this very process."""
+        self.process.send_signal(number)
+
+    async def ended(self) -> int:
+        """Wait for the end and return the exit code."""
+        await self.process.communicate()
+        assert self.process.returncode is not None
+        return self.process.returncode
+
+
+@contextlib.asynccontextmanager
+async def program(*words: str, folder: Path, **environ: str) -> AsyncIterator[Program]:
+    """Start `iam-proxy` in a folder, and see it ended."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "proxy",
+        *words,
+        cwd=folder,
+        env=clean_environment(**environ),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        yield Program(process)
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()

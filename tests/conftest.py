@@ -12,6 +12,7 @@ LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 # No test waits for longer than this, in seconds: a hang is a failure with a name.
 LIMIT = 20.0
+LONG_LIMIT = 600.0
 # What was cancelled or closed needs some turns of the loop to end.
 TURNS = 100
 
@@ -24,13 +25,14 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     wanted = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
     factory = cast("LoopFactory | None", pyfuncitem.funcargs.get("loop_factory"))
     with asyncio.Runner(loop_factory=factory) as runner:
-        runner.run(bounded(pyfuncitem.obj, wanted))
+        limit = LONG_LIMIT if pyfuncitem.get_closest_marker("long") else LIMIT
+        runner.run(bounded(pyfuncitem.obj, wanted, limit))
     return True
 
 
-async def bounded(test: Callable[..., Coroutine[Any, Any, None]], wanted: dict[str, Any]) -> None:
-    """Run a test to its end, within LIMIT, and see that it leaves no task behind."""
-    async with asyncio.timeout(LIMIT):
+async def bounded(test: Callable[..., Coroutine[Any, Any, None]], wanted: dict[str, Any], limit: float) -> None:
+    """Run a test to its end, within the limit, and see that it leaves no task behind."""
+    async with asyncio.timeout(limit):
         await test(**wanted)
     for _ in range(TURNS):
         left = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]

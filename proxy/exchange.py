@@ -128,7 +128,9 @@ class Exchange:
         self.fact.route, self.fact.credential = way.label, way.route.credential
         if way.source is None:
             return await self._relay(await self._ask(None))
-        token = await self._token(way.source)
+        token = self._current(way.source)
+        if token is None:
+            token = await self._wait_for(way.source.token() if way.replays(self.request) else way.source.fresh())
         answer = await self._ask(token)
         if answer.status in way.reject_statuses and await self._refused(answer):
             answer = await self._recover(way.source, token, answer)
@@ -136,14 +138,15 @@ class Exchange:
             self._accepted(way.source, token)
         return await self._relay(answer)
 
-    async def _token(self, source: TokenSource) -> Token:
-        """Return the token to send: from memory, or that of the one login in flight."""
-        if self.way.route.replay:
-            self.request.body.keep(self.way.keep_limit)
-        if not self.way.replays(self.request):
-            return await self._wait_for(source.fresh())
-        token = source.current()
-        return await self._wait_for(source.token()) if token is None else token
+    def _current(self, source: TokenSource) -> Token | None:
+        """Return the token to send if memory has it; a body that cannot be sent twice asks for a fresh one instead."""
+        body = self.request.body
+        if body.framing is not NO_BODY:
+            if self.way.route.replay:
+                body.keep(self.way.keep_limit)
+            if not self.way.replays(self.request):
+                return None
+        return source.current()
 
     # --- send
     async def _ask(self, token: Token | None) -> Answer:
@@ -156,7 +159,9 @@ class Exchange:
             self.fact.attempts += 1
             origin.ask(client, request, head, way.route.timeouts)
             while origin.answer is None and origin.fault is None:
-                await client.change()
+                client.look()
+                await client.flow
+            client.look()
             if origin.answer is not None:
                 return origin.answer
             assert origin.fault is not None  # noqa: S101  for the type checker
@@ -186,7 +191,8 @@ class Exchange:
             return True
         assert origin is not None  # noqa: S101  for the type checker
         while not body.complete and body.pending < LOOKED_AT and origin.fault is None:
-            await self.client.change()
+            self.client.look()
+            await self.client.flow
         return dead(rules, answer.status, answer.lines, body.peek())
 
     async def _recover(self, source: TokenSource, token: Token, answer: Answer) -> Answer:
@@ -233,7 +239,8 @@ class Exchange:
         while not answer.body.complete:
             if origin.fault is not None:
                 raise origin.fault
-            await client.change()
+            client.look()
+            await client.flow
         return keep
 
     def _own_answer(self, error: GatewayError) -> bool:

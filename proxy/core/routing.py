@@ -2,11 +2,15 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from proxy.core.paths import joined, plain, prefixes
 from proxy.core.route import Route
 from proxy.errors import MethodNotAllowed, NoRoute, PathDenied
+
+# How many paths that passed are remembered by each route, so that they need not be judged again.
+REMEMBERED = 1024
+SHORT = 256  # bytes; longer paths are judged each time
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,17 +22,20 @@ class Rules:
     deny: re.Pattern[bytes] | None
     allow: re.Pattern[bytes] | None
     methods: str
+    passed: set[bytes] = field(default_factory=set, compare=False, repr=False)  # paths that were let through
 
     def judge(self, method: bytes, path: bytes) -> None:
         """Let a request pass, or raise MethodNotAllowed or PathDenied."""
         route = self.route
         if route.methods is not None and method not in route.methods:
             raise MethodNotAllowed(self.methods)
-        if self.deny is None and self.allow is None:
+        if path in self.passed or (self.deny is None and self.allow is None):
             return
         self._judge_path(path)
         if route.strip_prefix:
             self._judge_path(stripped(path, route))
+        if len(self.passed) < REMEMBERED and len(path) < SHORT:
+            self.passed.add(path)
 
     def _judge_path(self, path: bytes) -> None:
         judged = plain(path)

@@ -118,9 +118,8 @@ class Body:
     # --- sending it twice
     def keep(self, limit: int) -> None:
         """From now on keep up to `limit` bytes for a second sending."""
-        self._limit = limit
-        if self.length <= limit:
-            self._kept = []
+        if self.framing is not NO_BODY and self.length <= limit:
+            self._limit, self._kept = limit, []
 
     @property
     def replayable(self) -> bool:
@@ -137,3 +136,7 @@ class Body:
             self.forget()
         elif self._kept is not None:
             self._kept += self._pieces
+
+
+# The body of every message that has none: there is nothing about it that could change.
+EMPTY = Body(NO_BODY)

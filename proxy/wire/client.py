@@ -146,11 +146,9 @@ class ClientConnection(Connection):
             self.deadline = NEVER
         return message
 
-    async def change(self) -> None:
-        """Wait until something has happened to the current exchange. Raises what has broken its request."""
+    def look(self) -> None:
+        """Raise what has broken the current request, if anything has."""
         request = self.current
-        if request is None or request.broken is None:
-            await self.flow
         if request is not None and request.broken is not None:
             raise request.broken
 

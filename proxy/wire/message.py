@@ -12,7 +12,7 @@ from proxy.errors import (
     NotImplementedHere,
     VersionNotSupported,
 )
-from proxy.wire.body import CHUNKED, CLOSE, LENGTH, NO_BODY, Body
+from proxy.wire.body import CHUNKED, CLOSE, EMPTY, LENGTH, Body
 
 # RFC 3986 §3.2.2 host and port, as far as a Host field may carry them; an empty host is allowed (RFC 9110 §7.2).
 HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+;=%-]*)(:[0-9]*)?")
@@ -107,11 +107,11 @@ def request_body(control: Control, *, http10: bool) -> Body:
             raise NotImplementedHere
         return Body(CHUNKED)
     if length is None:
-        return Body(NO_BODY)
+        return EMPTY
     size = read_length(length)
     if size is None:
         raise BadRequest("The request's Content-Length is malformed (RFC 9112 section 6.3).")
-    return Body(LENGTH, size) if size else Body(NO_BODY)
+    return Body(LENGTH, size) if size else EMPTY
 
 
 def read_length(value: bytes) -> int | None:
@@ -144,9 +144,9 @@ def answer_body(status: int, control: Control, *, asked: bytes) -> tuple[Body, b
         raise BadUpstream(cause="ambiguous Transfer-Encoding")
     line = b"" if length is None else b"Content-Length: %d\r\n" % length
     if asked == b"HEAD" or status in {204, 304} or status < 200:  # noqa: PLR2004  RFC 9110 §15: 1xx are interim
-        return Body(NO_BODY), b"" if status == 204 else line  # noqa: PLR2004  RFC 9110 §8.6: no length in a 204
+        return EMPTY, b"" if status == 204 else line  # noqa: PLR2004  RFC 9110 §8.6: no length in a 204
     if coding is not None:
         return Body(CHUNKED), b""
     if length is None:
         return Body(CLOSE), b""
-    return Body(LENGTH, length) if length else Body(NO_BODY), line
+    return Body(LENGTH, length) if length else EMPTY, line

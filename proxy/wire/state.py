@@ -16,6 +16,8 @@ class Reading(Enum):
     TUNNEL = "past an upgrade: bytes go straight on, for good", False, False
     DEAF = "about to end: bytes go nowhere", False, False
 
+    __hash__ = object.__hash__  # members are alone of their kind; Enum's own hash is a call of Python code
+
     def __init__(self, meaning: str, parses: bool, inside: bool) -> None:  # noqa: FBT001  the columns of a table
         self.meaning = meaning
         self.parses = parses

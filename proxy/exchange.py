@@ -158,10 +158,10 @@ class Exchange:
             self.origin = origin = way.pool.take(careful=not repeatable) or await self._connect()
             self.fact.attempts += 1
             origin.ask(client, request, head, way.route.timeouts)
-            while origin.answer is None and origin.fault is None:
-                client.look()
+            while origin.answer is None and origin.fault is None and request.broken is None:
                 await client.flow
-            client.look()
+            if request.broken is not None:
+                raise request.broken
             if origin.answer is not None:
                 return origin.answer
             assert origin.fault is not None  # noqa: S101  for the type checker
@@ -190,8 +190,8 @@ class Exchange:
         if dead(rules, answer.status, answer.lines, b""):
             return True
         assert origin is not None  # noqa: S101  for the type checker
-        while not body.complete and body.pending < LOOKED_AT and origin.fault is None:
-            self.client.look()
+        request = self.request
+        while not body.complete and body.pending < LOOKED_AT and origin.fault is None and request.broken is None:
             await self.client.flow
         return dead(rules, answer.status, answer.lines, body.peek())
 
@@ -231,15 +231,15 @@ class Exchange:
     # --- relay
     async def _relay(self, answer: Answer) -> bool:
         """Pass the answer on as it comes. Returns whether the client's connection may be used on."""
-        client, origin = self.client, self.origin
+        client, request, origin = self.client, self.request, self.origin
         assert origin is not None  # noqa: S101  for the type checker
         self.fact.status = answer.status
         keep = client.start_answer(answer)
         origin.relay()
         while not answer.body.complete:
-            if origin.fault is not None:
-                raise origin.fault
-            client.look()
+            fault = origin.fault or request.broken
+            if fault is not None:
+                raise fault
             await client.flow
         return keep
 

@@ -146,12 +146,6 @@ class ClientConnection(Connection):
             self.deadline = NEVER
         return message
 
-    def look(self) -> None:
-        """Raise what has broken the current request, if anything has."""
-        request = self.current
-        if request is not None and request.broken is not None:
-            raise request.broken
-
     def leave(self) -> None:
         """Take no further request: close now if nothing is under way, else behind the answer."""
         self.leaving = True
@@ -245,7 +239,9 @@ class ClientConnection(Connection):
     def on_message_complete(self) -> None:
         """Complete the request, unless llhttp has only stopped before its body."""
         self._head_began = False
-        if not (self.parser.should_upgrade() and self.receiving is not None):
+        if self.receiving is None:
+            self._heard = 0
+        elif not self.parser.should_upgrade():
             super().on_message_complete()
 
     def body_complete(self) -> None:

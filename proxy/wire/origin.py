@@ -185,8 +185,9 @@ class OriginConnection(Connection):
         if answer is None or self.fault is not None or self._client is None:
             return
         body = answer.body
-        if body.sink is not None:
+        if not body.complete:
             self.deadline = self.wire.sweep.after(self._timeouts.idle)
+        if body.sink is not None:
             body.flush()
             return
         if body.pending >= PEEK:
@@ -248,7 +249,6 @@ class OriginConnection(Connection):
             self.parser = HttpResponseParser(self)
         else:
             self.turn(BODY)
-        self.deadline = self.wire.sweep.after(self._timeouts.idle)
 
     def _interim(self, status: int, lines: list[bytes]) -> None:
         if status == 101:  # noqa: PLR2004  RFC 9110 §15.2.2

@@ -17,7 +17,7 @@ from proxy.tokens.source import TokenSource
 from proxy.way import Way
 from proxy.wire.body import NO_BODY
 from proxy.wire.client import STARTED, UNIX, ClientConnection
-from proxy.wire.connection import Wire
+from proxy.wire.connection import BY_QUEUE, Wire
 from proxy.wire.message import Answer, Request
 from proxy.wire.origin import OriginConnection
 
@@ -134,8 +134,8 @@ class Exchange:
         answer = await self._ask(token)
         if answer.status in way.reject_statuses and await self._refused(answer):
             answer = await self._recover(way.source, token, answer)
-        else:
-            self._accepted(way.source, token)
+        elif way.source.doubtful:
+            way.source.accepted(token, self._what())
         return await self._relay(answer)
 
     def _current(self, source: TokenSource) -> Token | None:
@@ -209,7 +209,8 @@ class Exchange:
             source.replay_refused(newer, self._what())
             self.fact.replay = "refused"
         else:
-            self._accepted(source, newer)
+            if source.doubtful:
+                source.accepted(newer, self._what())
             self.fact.replay = "accepted"
         return answer
 
@@ -219,10 +220,6 @@ class Exchange:
             answer.lines.append(UNREPLAYABLE)
             self.fact.replay = "impossible"
         return answer
-
-    def _accepted(self, source: TokenSource, token: Token) -> None:
-        if source.doubtful:
-            source.accepted(token, self._what())
 
     def _what(self) -> tuple[bytes, bytes]:
         """Return what a token is accepted or refused for: one method at one path."""
@@ -235,7 +232,7 @@ class Exchange:
         assert origin is not None  # noqa: S101  for the type checker
         self.fact.status = answer.status
         keep = client.start_answer(answer)
-        origin.relay()
+        origin.release(BY_QUEUE)
         while not answer.body.complete:
             fault = origin.fault or request.broken
             if fault is not None:

@@ -60,7 +60,7 @@ class Way:
                 client.forwarded,
                 b"X-Forwarded-Host: %b\r\nX-Request-Id: %b\r\n" % (request.host, request_id),
                 self._via,
-                expectation(request),
+                expectation(request) if b"expect" in control else b"",
                 request.framing,
                 b"\r\n",
             )

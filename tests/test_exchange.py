@@ -323,6 +323,29 @@ async def test_a_client_that_has_finished_sending_gets_its_answer() -> None:
         assert (answer.status, await client.ended()) == (200, True)
 
 
+@pytest.mark.parametrize(
+    ("framing", "body"),
+    [
+        (b"", b""),
+        (b"Content-Length: 5\r\n", b"hello"),
+        (b"Transfer-Encoding: chunked\r\n", b"5\r\nhello\r\n0\r\n\r\n"),
+    ],
+    ids=["none", "length", "chunked"],
+)
+@pytest.mark.parametrize("cut", [None, 3])
+async def test_an_upgrade_that_is_not_taken(framing: bytes, body: bytes, cut: int | None) -> None:
+    """A request that asks for an upgrade is forwarded without it, its body whole, wherever the reads are cut."""
+    head = b"POST /up HTTP/1.1\r\nHost: g\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n%b\r\n" % framing
+    async with raw_origin() as origin, gateway_to(origin.port) as bench, bench.client() as client:
+        await client.send(head + body[:cut])
+        if cut is not None:
+            await bench.turns(10)
+            await client.send(body[cut:])
+        answer = await client.answer()
+    assert (answer.status, origin.arrived[0].body) == (200, b"hello" if framing else b"")
+    assert origin.arrived[0].values(b"upgrade") == []
+
+
 # --- connections
 
 

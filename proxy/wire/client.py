@@ -59,7 +59,6 @@ class ClientConnection(Connection):
         self._url = b""
         self._head_began = False
         self._probes = 0
-        self._second_head = False  # the parser is fed a made-up head, to read the body behind it
 
     def new_parser(self) -> HttpRequestParser:
         """Return a parser of requests."""
@@ -114,7 +113,7 @@ class ClientConnection(Connection):
             self._body_expired()
 
     def _body_expired(self) -> None:
-        if self._held:  # it is not the client that is slow
+        if self.held:  # it is not the client that is slow
             self.deadline = self.wire.sweep.after(self.timeouts.idle)
         else:
             self.refuse(RequestTimeout())
@@ -135,7 +134,8 @@ class ClientConnection(Connection):
                 return None
             if not self._head_began:
                 self.deadline = self.wire.sweep.after(self.timeouts.keep_alive)
-            self.release(BY_QUEUE)
+            if self.held:
+                self.release(BY_QUEUE)
             await self.flow
         message = self._queue.popleft()
         self.state, self.sent = ASKED, 0
@@ -190,34 +190,27 @@ class ClientConnection(Connection):
                 self._left = body.length
                 self.turn(BYPASS)
             else:
-                self._second_head = True
+                last = self._queue[-1] if self._queue else self.current
+                if isinstance(last, Request):
+                    last.keep = False  # nothing is read behind a body that is parsed apart
+                self.parser = HttpRequestParser(BodyAlone(self))
                 self.parser.feed_data(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n")
-                self._second_head = False
         if rest:
             self.data_received(rest)
 
     # --- llhttp's events
     def on_message_begin(self) -> None:
         """Bound the time for the head that begins."""
-        if not self._second_head:
-            super().on_message_begin()
-            self._url = b""
-            self._head_began = True
-            self.deadline = self.wire.sweep.after(self.timeouts.client_header)
+        self._lines, self._control, self._url = [], {}, b""
+        self._head_began = True
+        self.deadline = self.wire.sweep.after(self.timeouts.client_header)
 
     def on_url(self, part: bytes) -> None:
         """Take a piece of the target."""
         self._url += part
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a field."""
-        if not self._second_head:
-            super().on_header(name, value)
-
     def on_headers_complete(self) -> None:
         """Put the request in the queue."""
-        if self._second_head:
-            return
         self._head_began = False
         self.receiving = None
         lines, control = self.head()
@@ -273,7 +266,7 @@ class ClientConnection(Connection):
         )
         data = body.begin(self)
         self.sent = len(data)
-        self.write(head + data)
+        self.wire.outbox.send(self.transport, head + data)
         return keep
 
     def own_answer(self, head: bytes, body: bytes) -> bool:
@@ -326,6 +319,19 @@ class ClientConnection(Connection):
             self.transport.write_eof()
         else:
             self.close()
+
+
+class BodyAlone:
+    """What a parser tells of a chunked body whose head was parsed before; it is fed a head made up for it."""
+
+    def __init__(self, client: ClientConnection) -> None:
+        self.on_body = client.on_body
+        self._client = client
+
+    def on_message_complete(self) -> None:
+        """The body is complete; nothing is read behind it."""
+        self._client.body_complete()
+        self._client.turn(DEAF)
 
 
 def forwarded(address: str) -> bytes:

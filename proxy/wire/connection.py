@@ -62,7 +62,7 @@ class Connection(asyncio.Protocol):
         self.deadline = NEVER
         self.lost = False
         self.full = False  # our own write buffer is over its high-water mark
-        self._held = 0
+        self.held = 0
         self._heard = 0  # bytes since the last one that belonged to a body
         self._left = 0  # of a body of known length, what goes past the parser
         self._lines: Lines = []
@@ -70,7 +70,7 @@ class Connection(asyncio.Protocol):
 
     def __repr__(self) -> str:
         state = "lost" if self.lost else self.reading.name
-        return f"<{type(self).__name__} {state} held={self._held}>"
+        return f"<{type(self).__name__} {state} held={self.held}>"
 
     def new_parser(self) -> HttpRequestParser | HttpResponseParser:
         """Return a parser that tells this connection what it finds."""
@@ -127,15 +127,15 @@ class Connection(asyncio.Protocol):
 
     def hold(self, why: int) -> None:
         """Read nothing for this reason, until it is released."""
-        if not self._held and not self.lost:
+        if not self.held and not self.lost:
             self.transport.pause_reading()
-        self._held |= why
+        self.held |= why
 
     def release(self, why: int) -> None:
         """Read on, unless another reason holds."""
-        if self._held:
-            self._held &= ~why
-            if not self._held and not self.lost and not self.transport.is_closing():
+        if self.held:
+            self.held &= ~why
+            if not self.held and not self.lost and not self.transport.is_closing():
                 self.transport.resume_reading()
 
     def pair(self, other: "Connection") -> None:
@@ -151,8 +151,10 @@ class Connection(asyncio.Protocol):
         other = self.peer
         if other is not None:
             self.peer = other.peer = None
-            self.release(BY_PEER)
-            other.release(BY_PEER)
+            if self.held:
+                self.release(BY_PEER)
+            if other.held:
+                other.release(BY_PEER)
 
     # --- bytes in
     def data_received(self, data: bytes) -> None:
@@ -261,7 +263,7 @@ class Connection(asyncio.Protocol):
         """The body that is being read has come to its end."""
         body = self.receiving
         if body is not None:
-            body.end()
+            body.complete = True
         if self.reading is not HEAD:
             self.turn(HEAD)
 

@@ -67,7 +67,7 @@ class OriginConnection(Connection):
         self.answer = self.fault = None
         self.heard = self._spoilt = False
         self.pair(client)
-        self.write(head)
+        self.wire.outbox.send(self.transport, head)
         self._await_answer(request)
         body = request.body
         if body.framing is not NO_BODY:
@@ -98,10 +98,6 @@ class OriginConnection(Connection):
         if self.state is SENT and self._request is not None:
             self._await_answer(self._request)
 
-    def relay(self) -> None:
-        """The answer's body has found its way to the client: read on."""
-        self.release(BY_QUEUE)
-
     def end(self) -> None:
         """Let go of the exchange: back to the pool, which keeps the connection if it is clean."""
         request, answer = self._request, self.answer
@@ -122,7 +118,8 @@ class OriginConnection(Connection):
         self._client = self._request = self.receiving = None
         self.state = IDLE
         self.reused = True
-        self.release(BY_QUEUE)
+        if self.held:
+            self.release(BY_QUEUE)
         self.pool.give_back(self)
 
     def discard(self) -> None:
@@ -153,7 +150,7 @@ class OriginConnection(Connection):
             self.state = ENDED
             self.pool.forget(self)
             self.close()
-        elif self._held:  # it is not the origin that is slow
+        elif self.held:  # it is not the origin that is slow
             self.deadline = self.wire.sweep.after(self._timeouts.idle)
         else:
             self.fail(UpstreamTimeout())
@@ -218,8 +215,7 @@ class OriginConnection(Connection):
         if self.answer is not None:
             self._spoilt = True
             raise BadUpstream(cause="more than one answer")
-        super().on_message_begin()
-        self._reason = b""
+        self._lines, self._control, self._reason = [], {}, b""
 
     def on_status(self, part: bytes) -> None:
         """Take a piece of the reason phrase."""
@@ -262,9 +258,12 @@ class OriginConnection(Connection):
         if self.reading is not BODY:
             self._spoilt = True
             raise BadUpstream(cause="a body where there can be none")
-        super().on_body(data)
+        self._heard = 0
+        if self.receiving is not None:
+            self.receiving.feed(data)
 
     def on_message_complete(self) -> None:
         """Complete the answer."""
         if self.answer is not None and self.reading.inside:
-            super().on_message_complete()
+            self._heard = 0
+            self.body_complete()

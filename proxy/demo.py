@@ -104,13 +104,18 @@ def _settings(platform: TcpAddress, listen: Address, admin: Address) -> Config:
 
 
 def _introduce(gateway_url: str, platform_url: str, admin: Address | None, say: Say) -> None:
-    say("A platform that wants a token, and a gateway that gets it one. Try:\n")
-    say(f"  curl {gateway_url}/qb/query                      through the gateway: an answer, no key needed")
-    say(f"  curl {platform_url}/qb/query                      straight to the platform: 401")
-    say(f"  curl {gateway_url}/echo/a%2Fb?x=[1]              what reached the platform")
-    say(f"  curl -X POST {platform_url}/_sandbox/revoke      kill all tokens, then ask the gateway again")
+    lines = [
+        (f"curl {gateway_url}/qb/query", "through the gateway: an answer, no key needed"),
+        (f"curl {platform_url}/qb/query", "straight to the platform: 401"),
+        (f"curl '{gateway_url}/echo/a%2Fb?x=1'", "what reached the platform"),
+        (f"curl -X POST {platform_url}/_sandbox/revoke", "kill all tokens, then ask the gateway again"),
+    ]
     if admin is not None:
-        say(f"  curl {url(admin)}/status                         what the gateway knows")
+        lines.append((f"curl {url(admin)}/status", "what the gateway knows"))
+    width = max(len(command) for command, _ in lines)
+    say("A platform that wants a token, and a gateway that gets it one. Try:\n")
+    for command, words in lines:
+        say(f"  {command:<{width}}  {words}")
     say(f"\nTokens live {LIFETIME:g} s here, so a refresh is due soon. Ctrl-C ends it.\n")
 
 

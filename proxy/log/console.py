@@ -14,9 +14,8 @@ RESET, DIM, BOLD, RED, GREEN, YELLOW, CYAN = (
     "\x1b[36m",
 )
 LEVELS = {"warning": YELLOW, "error": RED, "critical": RED}
-# What a line about a request shows in other places than behind it.
-SHOWN = frozenset(("event", "level", "time", "method", "target", "status", "sent", "duration_ms"))
-# What only says the usual: a first attempt, a loopback peer.
+# What says more about a request than its line does, where it is out of the ordinary.
+TELLING = ("code", "cause", "cut", "attempts", "replay", "peer")
 USUAL: dict[str, object] = {"attempts": 1, "peer": "127.0.0.1"}
 
 
@@ -30,9 +29,10 @@ class Console:
         """Return the line of a finished exchange."""
         status = fact["status"]
         colour = GREEN if status < 300 else CYAN if status < 400 else YELLOW if status < 500 else RED  # noqa: PLR2004  classes of RFC 9110 §15
-        marks = " ".join(
-            f"{key}={value}" for key, value in fact.items() if key not in SHOWN and USUAL.get(key) != value
-        )
+        told = [f"{key}={fact[key]}" for key in TELLING if key in fact and USUAL.get(key) != fact[key]]
+        if "code" in fact:
+            told.append(f"request_id={fact['request_id']}")
+        marks = " ".join(told)
         return (
             f"{self._paint(DIM, now())} {fact['method']:<4} {fact['target']} → {self._paint(colour, str(status))}"
             f"  {amount(fact['sent'])}  {fact['duration_ms']:g} ms  {self._paint(DIM, marks)}"

@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import gc
 import random
+import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from proxy.config.settings import Config
@@ -97,12 +98,11 @@ class App:
         return self.pools[key]
 
     # --- life
-    async def start(self) -> None:
-        """Listen and log in; return once clients can connect. Raises StartError."""
+    async def start(self, sockets: Sequence[socket.socket] = ()) -> None:
+        """Listen, on sockets that are open already or on the configured addresses, and log in. Raises StartError."""
         timeouts = self.config.timeouts
         self.wire.sweep.start(self.wire.loop)
-        for address in self.config.server.listen:
-            sock = open_socket(address)
+        for sock in sockets or [open_socket(address) for address in self.config.server.listen]:
             server = await self.wire.loop.create_server(
                 lambda: ClientConnection(self.wire, timeouts, self.gateway.serve, self.clients),
                 sock=sock,

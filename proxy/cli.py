@@ -141,6 +141,8 @@ def finish(main_: Callable[[], Coroutine[Any, Any, int]]) -> None:
         fail(f"{error.title}: {error.cause or error.detail}")
     except (KeyboardInterrupt, asyncio.CancelledError):
         sys.exit(FAILED)
+    except Exception as error:  # noqa: BLE001  a person gets a line, whatever happened
+        fail(f"a defect of iam-proxy: {type(error).__name__}: {error}")
 
 
 def fail(words: str) -> None:

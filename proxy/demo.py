@@ -2,17 +2,19 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import structlog
 
 from proxy import log
 from proxy.config.load import from_environment
-from proxy.config.settings import Admin, Config, Server
+from proxy.config.settings import Config
 from proxy.core.address import Address, TcpAddress
 from proxy.errors import StartError
 from proxy.life import Signals
+from proxy.listen import open_socket
 from proxy.sandbox import LoggedIn, Refused, Sandbox, Served
 from proxy.serve import gateway, url
 
@@ -55,9 +57,9 @@ async def demo(say: Say) -> int:
     """Run platform and gateway until a signal, and show what happens; return the exit code. Raises StartError."""
     signals = Signals(asyncio.get_running_loop())
     async with _platform(say) as where:
-        settings = _settings(where, _free("127.0.0.1", GATEWAY, say), _free("127.0.0.1", ADMIN, say))
+        settings = _settings(where)
         output = log.configure(settings.log)
-        async with gateway(settings, output) as (app, admin):
+        async with gateway(settings, output, [_open(GATEWAY, say)], _open(ADMIN, say)) as (app, admin):
             _introduce(url(app.addresses[0]), url(where), admin, say)
             output.flush()
             await signals.asked()
@@ -80,27 +82,24 @@ async def _platform(say: Say) -> AsyncIterator[TcpAddress]:
         await platform.close()
 
 
-def _free(host: str, port: int, say: Say) -> TcpAddress:
-    """Return the port, or any free one, said aloud, where it is taken."""
-    from proxy.listen import open_socket  # noqa: PLC0415  nothing else here opens a socket
-
-    address = TcpAddress(host, port)
+def _open(port: int, say: Say) -> socket.socket:
+    """Listen on the port, or on any free one, said aloud, where it is taken."""
     try:
-        open_socket(address).close()
+        return open_socket(TcpAddress("127.0.0.1", port))
     except StartError:
         say(f"Port {port} is taken; a free one is used instead.")
-        return TcpAddress(host, 0)
-    return address
+        return open_socket(TcpAddress("127.0.0.1", 0))
 
 
-def _settings(platform: TcpAddress, listen: Address, admin: Address) -> Config:
+def _settings(platform: TcpAddress) -> Config:
     """Return a configuration as the environment would give it for the bundled platform."""
-    environ = {
-        "IAM_PROXY_UPSTREAM": f"http://{platform}",
-        "IAM_PROXY_APIKEY": "demo-key",
-        "IAM_PROXY_SECRETKEY": "demo-secret",
-    }
-    return replace(from_environment(environ), server=Server((listen,)), admin=Admin(admin))
+    return from_environment(
+        {
+            "IAM_PROXY_UPSTREAM": f"http://{platform}",
+            "IAM_PROXY_APIKEY": "demo-key",
+            "IAM_PROXY_SECRETKEY": "demo-secret",
+        }
+    )
 
 
 def _introduce(gateway_url: str, platform_url: str, admin: Address | None, say: Say) -> None:

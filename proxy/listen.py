@@ -13,7 +13,7 @@ BACKLOG = 2048
 
 
 def open_socket(address: Address) -> socket.socket:
-    """Return a bound, not yet listening socket. Raises StartError that says what to do."""
+    """Return a listening socket, so that a taken port is said now. Raises StartError that says what to do."""
     try:
         return _open_unix(address.path) if isinstance(address, UnixAddress) else _open_tcp(address)
     except OSError as error:
@@ -37,6 +37,7 @@ def _open_tcp(address: TcpAddress) -> socket.socket:
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         sock.bind(name)
+        sock.listen(BACKLOG)  # with SO_REUSEADDR two may bind to one port: only listening takes it
     except OSError:
         sock.close()
         raise
@@ -51,6 +52,7 @@ def _open_unix(path: str) -> socket.socket:
     try:
         sock.bind(path)
         Path(path).chmod(0o600)  # interface.md: before it listens, so nobody slips in
+        sock.listen(BACKLOG)
     except OSError:
         sock.close()
         raise

@@ -2,10 +2,10 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+import socket
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import structlog
-from aiohttp import web
 
 from proxy.admin.listener import listen
 from proxy.app import App, Observers
@@ -42,8 +42,13 @@ async def serve(config: Config, output: Output, announce: Announce) -> int:
 
 
 @contextlib.asynccontextmanager
-async def gateway(config: Config, output: Output) -> AsyncIterator[tuple[App, Address | None]]:
-    """Start a gateway and its admin listener, and stop both at the end. Raises StartError."""
+async def gateway(
+    config: Config, output: Output, sockets: Sequence[socket.socket] = (), admin_socket: socket.socket | None = None
+) -> AsyncIterator[tuple[App, Address | None]]:
+    """Start a gateway and its admin listener, on open sockets if there are any, and stop both at the end.
+
+    Raises StartError.
+    """
     metrics = Metrics()
     access = AccessLog(output.writer, output.console if output.people else None, every=config.log.access)
 
@@ -57,20 +62,15 @@ async def gateway(config: Config, output: Output) -> AsyncIterator[tuple[App, Ad
 
     app = App(config, Observers(finished, token))
     async with contextlib.AsyncExitStack() as stack:
-        admin = await _admin(config, AppView(app, metrics), stack)
+        if admin_socket is None and config.admin.listen is not None:
+            admin_socket = open_socket(config.admin.listen)
+        if admin_socket is not None:
+            runner = await listen(AppView(app, metrics), admin_socket)
+            stack.push_async_callback(runner.cleanup)
         stack.push_async_callback(app.stop)
-        await app.start()
+        await app.start(sockets)
+        admin = None if admin_socket is None else bound(admin_socket)
         yield app, admin
-
-
-async def _admin(config: Config, view: AppView, stack: contextlib.AsyncExitStack) -> Address | None:
-    if config.admin.listen is None:
-        return None
-    sock = open_socket(config.admin.listen)
-    address = bound(sock)
-    runner: web.AppRunner = await listen(view, sock)
-    stack.push_async_callback(runner.cleanup)
-    return address
 
 
 def tell(event: TokenEvent) -> None:

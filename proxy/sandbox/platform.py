@@ -1,6 +1,7 @@
 """The platform itself: its state, and its life as a server."""
 
 import hmac
+import socket
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -66,15 +67,13 @@ class Sandbox:
 
     async def start(self, host: str, port: int) -> tuple[str, int]:
         """Listen; return the address. Raises OSError."""
+        # Listening here, not by the loop: a port that is lost to another process in between is an OSError then.
+        sock = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
         # A hung request ends with its client.
         self._runner = web.AppRunner(self.app(), access_log=None, shutdown_timeout=SHUTDOWN, handler_cancellation=True)
         await self._runner.setup()
-        try:
-            await web.TCPSite(self._runner, host, port).start()
-        except OSError:
-            await self.close()
-            raise
-        address = self._runner.addresses[0]
+        await web.SockSite(self._runner, sock).start()
+        address = sock.getsockname()
         return str(address[0]), int(address[1])
 
     async def close(self) -> None:

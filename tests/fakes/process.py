@@ -40,7 +40,8 @@ class Program:
         while line := (await self.process.stdout.readline()).decode():
             if part in line:
                 return line
-        raise AssertionError(f"the output ended without {part!r}")
+        assert self.process.stderr is not None
+        raise AssertionError(f"the output ended without {part!r}: {(await self.process.stderr.read()).decode()}")
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to this very process."""

@@ -5,7 +5,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long lint types imports unit format example lock bench clean
+.PHONY: help tools run test test-long lint types imports unit format example lock bench clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -35,9 +35,14 @@ imports: $(VENV)/.installed-dev
 	@echo "== import-linter"
 	@$(BIN)/lint-imports
 
-unit: $(VENV)/.installed-dev
+unit: tools $(VENV)/.installed-dev
 	@echo "== pytest, with branch coverage"
 	@$(BIN)/python -m pytest -m "not long" --cov --cov-report=term
+
+# What the tests start besides Python; the check fails without, it does not skip.
+tools:
+	@for tool in bash curl openssl; do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	if [ -n "$$missing" ]; then echo "== installing$$missing"; apt-get install -y -qq $$missing; fi
 
 # --- to change it
 format: $(VENV)/.installed-dev  ## lay the code out

@@ -55,7 +55,7 @@ async def _run(settings: Config) -> int:
 
     output = log.configure(settings.log)
     try:
-        return await serve.serve(settings, output, lambda app, _: hint(serve.url(app.addresses[0])))
+        return await serve.serve(settings, output)
     finally:
         output.flush()
 
@@ -149,12 +149,6 @@ def fail(words: str) -> None:
     """End with one line on standard error."""
     click.secho(f"iam-proxy: {words}", fg="red", err=True)
     sys.exit(FAILED)
-
-
-def hint(url: str) -> None:
-    """Say what to type, to whoever sits at a terminal."""
-    if sys.stderr.isatty():
-        click.secho(f"\n  try: curl {url}/\n", fg="cyan", err=True)
 
 
 def count(number: int, noun: str) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import structlog
 
@@ -19,21 +19,18 @@ from proxy.log import AccessLog, Output
 from proxy.metrics import Metrics
 from proxy.view import AppView
 
-Announce = Callable[[App, Address | None], None]
 
-
-async def serve(config: Config, output: Output, announce: Announce) -> int:
-    """Serve until a signal, then drain; return the exit code. `announce` is called once. Raises StartError."""
+async def serve(config: Config, output: Output) -> int:
+    """Serve until a signal, then drain; return the exit code. Raises StartError."""
     signals = Signals(asyncio.get_running_loop())
     log = structlog.get_logger()
     for warning in config.warnings:
         log.warning(warning)
     async with gateway(config, output) as (app, admin):
         for address in app.addresses:
-            log.info("listening", address=str(address))
+            log.info("listening", address=str(address), curl=f"curl {url(address)}/")
         if admin is not None:
             log.info("admin listening", address=str(admin))
-        announce(app, admin)
         await signals.asked()
         log.info("draining", connections=len(app.clients))
         finished = await signals.end(app)

@@ -41,6 +41,7 @@ class Gateway:
         self, wire: Wire, ways: Sequence[Way], table: RouteTable, observe: Observer, limit: int, access: Access
     ) -> None:
         self.wire = wire
+        self.now = wire.loop.time
         self.access = access
         self.ways = ways
         self.table = table
@@ -104,7 +105,7 @@ class Exchange:
         self.request = request
         self.way: Way
         self.origin: OriginConnection | None = None
-        self.began = gateway.wire.loop.time()
+        self.began = gateway.now()
         self.fact = Finished("", request.method.decode(), request.target, client.address, gateway.id_for(request))
 
     async def run(self) -> bool:
@@ -256,7 +257,7 @@ class Exchange:
     def _tell(self) -> None:
         fact = self.fact
         fact.received, fact.sent = self.request.body.size, self.client.sent
-        fact.duration = self.gateway.wire.loop.time() - self.began
+        fact.duration = self.gateway.now() - self.began
         self.gateway.observe(fact)
 
 

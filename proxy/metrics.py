@@ -44,14 +44,15 @@ class Metrics:
 
     def finished(self, fact: Finished) -> None:
         """Count an exchange that has ended."""
-        method = fact.method if fact.method in METHODS else "other"
-        self.requests[fact.route, method, fact.status] += 1
-        durations = self.durations.get(fact.route)
+        route, duration = fact.route, fact.duration
+        self.requests[route, fact.method if fact.method in METHODS else "other", fact.status] += 1
+        durations = self.durations.get(route)
         if durations is None:
-            durations = self.durations[fact.route] = Histogram()
-        durations.add(fact.duration)
-        if fact.code in ORIGIN_CODES:
-            self.origin_errors[fact.route, fact.code] += 1
+            durations = self.durations[route] = Histogram()
+        durations.counts[bisect_left(BUCKETS, duration)] += 1
+        durations.total += duration
+        if fact.code is not None and fact.code in ORIGIN_CODES:
+            self.origin_errors[route, fact.code] += 1
         if fact.replay is not None:
             self.replays[fact.route, fact.replay] += 1
 

@@ -51,7 +51,8 @@ async def gateway(
 
     def finished(fact: Finished) -> None:
         metrics.finished(fact)
-        access.finished(fact)
+        if access.every or fact.code is not None or fact.cut:
+            access.finished(fact)
 
     def token(event: TokenEvent) -> None:
         metrics.token(event)

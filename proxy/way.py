@@ -35,6 +35,8 @@ class Way:
         self.reject_statuses = frozenset(rule.status for rule in reject)
         self.keep_limit = limits.replay_buffer
         self._host_line = b"Host: %b\r\n" % self.route.upstream.authority
+        self._token: Token | None = None
+        self._line = b""
         self._via = VIA if self.route.via else b""
         self._moves_target = self.route.strip_prefix or bool(self.route.upstream.base_path)
 
@@ -56,7 +58,7 @@ class Way:
                 b"%b %b HTTP/1.1\r\n" % (request.method, target),
                 b"Host: %b\r\n" % request.host if route.preserve_host and request.host else self._host_line,
                 b"".join(request.lines),
-                own_credential(control) if token is None else b"Authorization: %b\r\n" % token.field,
+                own_credential(control) if token is None else self._credential_line(token),
                 client.forwarded,
                 b"X-Forwarded-Host: %b\r\nX-Request-Id: %b\r\n" % (request.host, request_id),
                 self._via,
@@ -65,6 +67,12 @@ class Way:
                 b"\r\n",
             )
         )
+
+    def _credential_line(self, token: Token) -> bytes:
+        """Return the field line of a token, made once for each."""
+        if token is not self._token:
+            self._token, self._line = token, b"Authorization: %b\r\n" % token.field
+        return self._line
 
 
 def own_credential(control: Control) -> bytes:

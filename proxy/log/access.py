@@ -19,13 +19,13 @@ class AccessLog:
     def __init__(self, writer: Writer, console: Console | None, *, every: bool) -> None:
         self._writer = writer
         self._console = console
-        self._every = every
+        self.every = every
         self._second = 0
         self._stamp = ""
 
     def finished(self, fact: Finished) -> None:
         """Write the line of an exchange that has ended."""
-        if not (self._every or fact.code or fact.cut):
+        if not (self.every or fact.code or fact.cut):
             return
         line = self._line(fact)
         if self._console is not None:

@@ -1,6 +1,7 @@
 """How bytes leave, and how the coroutine of a connection is woken."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any, TypeVar
 
@@ -66,27 +67,28 @@ class Flow:
 
     def wake(self) -> None:
         """Let the coroutine look again. Without effect while it runs, for it looks before it waits, and at its end."""
-        if not self._running and self._coroutine is not None:
-            self._resume(self._coroutine.send, None)
-
-    def end(self) -> None:
-        """End the coroutine where it stands; what it holds is freed on its way out."""
-        if self._coroutine is not None and not self._running:
-            self._resume(self._coroutine.throw, asyncio.CancelledError())
-
-    def _resume(self, step: Callable[[Any], Any], value: object) -> None:
+        coroutine = self._coroutine
+        if self._running or coroutine is None:
+            return
         self._running = True
         try:
-            waits_for = step(value)
+            waits_for = coroutine.send(None)
+            assert waits_for is self, f"awaited beside the flow: {waits_for!r}"  # noqa: S101  a defect
         except (StopIteration, asyncio.CancelledError):
             self._coroutine = None
         except BaseException:
             self._coroutine = None
             raise
-        else:
-            assert waits_for is self, f"awaited beside the flow: {waits_for!r}"  # noqa: S101  a defect
         finally:
             self._running = False
+
+    def end(self) -> None:
+        """End the coroutine where it stands; what it holds is freed on its way out."""
+        coroutine = self._coroutine
+        if coroutine is not None and not self._running:
+            self._coroutine = None
+            with contextlib.suppress(StopIteration, asyncio.CancelledError):
+                coroutine.throw(asyncio.CancelledError())
 
     async def beside(self, work: Coroutine[Any, Any, T], undo: Callable[[T], object]) -> T:
         """Await what needs a task of its own, and return its result. Raises what it raises.

@@ -17,6 +17,8 @@ from proxy.wire.body import CHUNKED, CLOSE, EMPTY, LENGTH, Body
 # RFC 3986 §3.2.2 host and port, as far as a Host field may carry them; an empty host is allowed (RFC 9110 §7.2).
 HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+;=%-]*)(:[0-9]*)?")
 ABSOLUTE = re.compile(rb"https?://([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
+GOOD_HOSTS: set[bytes] = set()
+REMEMBERED = 64
 # RFC 9110 §9.3.8 TRACE reflects fields, the credential among them; CONNECT would choose an origin.
 NEVER_FORWARDED = frozenset((b"TRACE", b"CONNECT"))
 
@@ -67,7 +69,7 @@ def read_request(method: bytes, url: bytes, version: str, lines: Lines, control:
     host = control.get(b"host")
     if host is None and not http10:
         raise BadRequest("The request has no Host field (RFC 9112 section 3.2).")
-    if host is not None and not HOST.fullmatch(host):
+    if host is not None and host not in GOOD_HOSTS and not good_host(host):
         raise BadRequest("The request's Host field is malformed, or there is more than one (RFC 9112 section 3.2).")
     body = request_body(control, http10=http10)
     if len(control) > 1:
@@ -79,6 +81,14 @@ def read_request(method: bytes, url: bytes, version: str, lines: Lines, control:
     elif body.framing is CHUNKED:
         request.framing = b"Transfer-Encoding: chunked\r\n"
     return request
+
+
+def good_host(host: bytes) -> bool:
+    """Return whether a Host is well-formed, and remember the first that are: they come again with each request."""
+    good = HOST.fullmatch(host) is not None
+    if good and len(GOOD_HOSTS) < REMEMBERED:
+        GOOD_HOSTS.add(host)
+    return good
 
 
 def read_target(url: bytes, method: bytes) -> tuple[bytes, bytes]:

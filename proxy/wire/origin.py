@@ -174,7 +174,7 @@ class OriginConnection(Connection):
         if self.reading is HEAD and self.answer is not None:
             self._spoilt = True
             return
-        super().data_received(data)
+        Connection.data_received(self, data)
 
     def flush(self) -> None:
         """Hand the body on, or hold the reading while nobody has decided where it goes."""

@@ -97,7 +97,7 @@ class Gateway:
 class Exchange:
     """One request, and what became of it."""
 
-    __slots__ = ("attempts", "began", "client", "fact", "gateway", "origin", "request", "way")
+    __slots__ = ("began", "client", "fact", "gateway", "origin", "request", "way")
 
     def __init__(self, gateway: Gateway, client: ClientConnection, request: Request) -> None:
         self.gateway = gateway
@@ -127,17 +127,23 @@ class Exchange:
             return self.client.own_answer(OPTIONS_ANSWER, b"")
         self.way = way = self.gateway.judge(self.client, self.request)
         self.fact.route, self.fact.credential = way.label, way.route.credential
-        if way.source is None:
-            return await self._relay(await self._ask(None))
-        token = self._current(way.source)
+        answer = await (self._ask(None) if way.source is None else self._ask_with_token(way.source))
+        keep = self._start(answer)
+        if not answer.body.complete:
+            await self._rest(answer)
+        return keep
+
+    async def _ask_with_token(self, source: TokenSource) -> Answer:
+        """Return the answer to the request with a live token, replayed if the first that was sent was refused."""
+        way, token = self.way, self._current(source)
         if token is None:
-            token = await self._wait_for(way.source.token() if way.replays(self.request) else way.source.fresh())
+            token = await self._wait_for(source.token() if way.replays(self.request) else source.fresh())
         answer = await self._ask(token)
         if answer.status in way.reject_statuses and await self._refused(answer):
-            answer = await self._recover(way.source, token, answer)
-        elif way.source.doubtful:
-            way.source.accepted(token, self._what())
-        return await self._relay(answer)
+            return await self._recover(source, token, answer)
+        if source.doubtful:
+            source.accepted(token, self._what())
+        return answer
 
     def _current(self, source: TokenSource) -> Token | None:
         """Return the token to send if memory has it; a body that cannot be sent twice asks for a fresh one instead."""
@@ -227,19 +233,23 @@ class Exchange:
         return self.request.method, self.request.target.partition(b"?")[0]
 
     # --- relay
-    async def _relay(self, answer: Answer) -> bool:
-        """Pass the answer on as it comes. Returns whether the client's connection may be used on."""
-        client, request, origin = self.client, self.request, self.origin
-        assert origin is not None  # noqa: S101  for the type checker
+    def _start(self, answer: Answer) -> bool:
+        """Begin to pass the answer on. Returns whether the client's connection may be used on behind it."""
+        assert self.origin is not None  # noqa: S101  for the type checker
         self.fact.status = answer.status
-        keep = client.start_answer(answer)
-        origin.release(BY_QUEUE)
+        keep = self.client.start_answer(answer)
+        self.origin.release(BY_QUEUE)
+        return keep
+
+    async def _rest(self, answer: Answer) -> None:
+        """Wait while the rest of the answer crosses, from protocol to protocol."""
+        request, origin = self.request, self.origin
+        assert origin is not None  # noqa: S101  for the type checker
         while not answer.body.complete:
             fault = origin.fault or request.broken
             if fault is not None:
                 raise fault
-            await client.flow
-        return keep
+            await self.client.flow
 
     def _own_answer(self, error: GatewayError) -> bool:
         """Answer for the origin, or cut its answer short so that the client sees it."""

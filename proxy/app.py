@@ -3,16 +3,18 @@
 import asyncio
 import contextlib
 import gc
+import os
 import random
 import socket
 import ssl
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from proxy.config.settings import Config
 from proxy.core.address import Address, Upstream
 from proxy.core.credential import Verification
 from proxy.core.events import Finished
+from proxy.core.problem import NAME
 from proxy.core.route import Route
 from proxy.core.routing import RouteTable, Rules
 from proxy.core.token_events import TokenEvent
@@ -28,6 +30,7 @@ from proxy.wire.clients import Clients
 from proxy.wire.connection import Wire
 from proxy.wire.dial import tls_context
 from proxy.wire.flow import Outbox
+from proxy.wire.kept import spool_fault
 from proxy.wire.pool import Pool
 from proxy.wire.sweep import Sweep
 
@@ -51,13 +54,19 @@ class App:
         self.config = config
         self.addresses: list[Address] = []
         self.clients = Clients()
+        # interface.md: without a place for temporary files, larger bodies are streamed without replay.
+        spools = config.limits.replay_spool > config.limits.replay_buffer
+        self.spool_fault = spool_fault() if spools else None
+        self.limits = config.limits if self.spool_fault is None else replace(config.limits, replay_spool=0)
         self.wire = Wire(loop, Outbox(loop), Sweep(loop.time), config.limits.max_header_size)
         self.sources = self._sources(observers.token)
+        # RFC 9110 §7.6.3: a name of its own for each gateway, so that one behind another is no loop.
+        self.pseudonym = f"{NAME}-{os.urandom(4).hex()}".encode()
         self.pools: dict[tuple[str, str, int, Verification], Pool] = {}
         table = RouteTable(config.routes)
         self.ways = [self._way(rules) for rules in table.rules]
         self.gateway = Gateway(
-            self.wire, self.ways, table, observers.finished, config.limits.max_in_flight, config.access
+            self.wire, self.ways, table, observers.finished, config.limits.max_in_flight, config.access, self.pseudonym
         )
         self._servers: list[asyncio.Server] = []
 
@@ -80,13 +89,12 @@ class App:
         }
 
     def _way(self, rules: Rules) -> Way:
-        route, limits = rules.route, self.config.limits
+        route, limits = rules.route, self.limits
         pool = self._pool(route)
         if route.credential is None:
-            return Way(rules, pool, limits)
-        return Way(
-            rules, pool, limits, self.sources[route.credential], self.config.credentials[route.credential].reject
-        )
+            return Way(rules, pool, limits, self.pseudonym)
+        source, credential = self.sources[route.credential], self.config.credentials[route.credential]
+        return Way(rules, pool, limits, self.pseudonym, source, credential.reject)
 
     def _pool(self, route: Route) -> Pool:
         """Return the pool of a route's origin; routes to one origin share it, unless they verify it differently."""

@@ -16,10 +16,12 @@ GatewayError                      an answer that the gateway makes itself
     ├── BadRequest
     ├── HeaderTooLarge
     ├── RequestTimeout
-    ├── NotImplementedHere
+    ├── HostNotAllowed
     ├── ClientNotAllowed
+    ├── LoopDetected
     ├── MethodNotAllowed
     ├── PathDenied
+    ├── SignedRequest
     ├── NoRoute
     └── Overloaded
 ConfigError                       the configuration, with every mistake in it
@@ -175,22 +177,6 @@ class BadRequest(RequestRefused):
     detail = "The request is malformed or ambiguous and was not forwarded."
 
 
-class NotImplementedHere(BadRequest):
-    """A method or coding that the gateway does not know (RFC 9110 §15.6.2)."""
-
-    status = HTTPStatus.NOT_IMPLEMENTED
-    title = "The request asks for something unknown"
-    detail = "The method or the transfer coding of the request is not known here."
-
-
-class VersionNotSupported(BadRequest):
-    """Neither HTTP/1.0 nor HTTP/1.1 (RFC 9110 §15.6.6)."""
-
-    status = HTTPStatus.HTTP_VERSION_NOT_SUPPORTED
-    title = "HTTP version not supported"
-    detail = "The gateway speaks HTTP/1.1 and HTTP/1.0."
-
-
 class RequestTimeout(BadRequest):
     """The header section, or the rest of a body, did not come in time."""
 
@@ -206,6 +192,25 @@ class HeaderTooLarge(BadRequest):
     code = "header_too_large"
     title = "The header section is too large"
     detail = "The header section is larger than `limits.max_header_size` allows."
+
+
+class HostNotAllowed(RequestRefused):
+    """The request asks for a host that is not served here (RFC 9110 §15.5.20)."""
+
+    status = HTTPStatus.MISDIRECTED_REQUEST
+    code = "host_not_allowed"
+    title = "This host is not served here"
+    detail = "The request names a host that is neither this gateway nor one of a configured route."
+
+
+class LoopDetected(RequestRefused):
+    """The request has passed through this gateway before (RFC 9110 §7.6.3)."""
+
+    status = HTTPStatus.LOOP_DETECTED
+    code = "loop_detected"
+    proxy_error = "proxy_loop_detected"
+    title = "The request goes round in circles"
+    detail = "The request has passed through this gateway before: an `upstream` leads back to it."
 
 
 class ClientNotAllowed(RequestRefused):
@@ -237,6 +242,18 @@ class PathDenied(RequestRefused):
     code = "path_denied"
     title = "This path is not forwarded"
     detail = "The gateway does not forward this path: its configuration denies it, or its spelling is ambiguous."
+
+
+class SignedRequest(RequestRefused):
+    """The request is signed by its sender (AWS4-HMAC-SHA256): another credential would void the signature."""
+
+    status = HTTPStatus.FORBIDDEN
+    code = "signed_request"
+    title = "A signed request cannot be given another credential"
+    detail = (
+        "The request carries an AWS signature, which the gateway would have to replace. Send it unsigned, or let the "
+        'route keep it: client_authorization = "keep".'
+    )
 
 
 class NoRoute(RequestRefused):

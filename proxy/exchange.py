@@ -10,23 +10,35 @@ from proxy.core.access import Access
 from proxy.core.events import Finished
 from proxy.core.problem import NAME, problem
 from proxy.core.refusal import LOOKED_AT, dead
-from proxy.core.routing import RouteTable
+from proxy.core.routing import RouteTable, split_authority
 from proxy.core.token import Token
-from proxy.errors import BadRequest, ClientNotAllowed, ConnectionTerminated, GatewayError, InternalError, Overloaded
+from proxy.errors import (
+    BadRequest,
+    ClientNotAllowed,
+    ConnectionTerminated,
+    GatewayError,
+    HostNotAllowed,
+    InternalError,
+    LoopDetected,
+    Overloaded,
+)
 from proxy.tokens.source import TokenSource
 from proxy.way import Way
+from proxy.wire.answer import Answer
 from proxy.wire.body import NO_BODY
 from proxy.wire.client import STARTED, UNIX, ClientConnection
 from proxy.wire.connection import BY_QUEUE, Wire
-from proxy.wire.message import Answer, Request
 from proxy.wire.origin import OriginConnection
+from proxy.wire.request import ALLOWED, Request
+from proxy.wire.tunnel import Tunnel
 
 # RFC 9110 §9.2.1. These alone are sent again when a reused connection died before a byte came back.
 SAFE = frozenset((b"GET", b"HEAD", b"OPTIONS"))
 UNREPLAYABLE = b'Proxy-Status: %b; details="body not replayable"\r\n' % NAME.encode()
 # What the gateway says for itself (RFC 9110 §9.3.7).
-OPTIONS_ANSWER = b"HTTP/1.1 204 No Content\r\nAllow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"
+OPTIONS_ANSWER = b"HTTP/1.1 204 No Content\r\nAllow: %b\r\n" % ALLOWED.encode()
 
+EXPECTATION_FAILED = 417
 # An id that a client may choose: it goes into logs and fields.
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._~:/+=@-]{1,128}")
 
@@ -38,9 +50,17 @@ class Gateway:
     """Serves the connections of clients along the ways of the current configuration."""
 
     def __init__(
-        self, wire: Wire, ways: Sequence[Way], table: RouteTable, observe: Observer, limit: int, access: Access
+        self,
+        wire: Wire,
+        ways: Sequence[Way],
+        table: RouteTable,
+        observe: Observer,
+        limit: int,
+        access: Access,
+        pseudonym: bytes,
     ) -> None:
         self.wire = wire
+        self.pseudonym = pseudonym
         self.now = wire.loop.time
         self.access = access
         self.ways = ways
@@ -68,14 +88,23 @@ class Gateway:
 
     def judge(self, client: ClientConnection, request: Request) -> Way:
         """Return the way of a request. Raises RequestRefused."""
-        if not client.admitted:
-            raise ClientNotAllowed
+        self.judge_caller(client, request)
         path = request.target.partition(b"?")[0]
         rules = self.table.find(request.host, path)
         rules.judge(request.method, path)
         if self.in_flight > self.limit:
             raise Overloaded(retry_after=1)
         return self.ways[rules.index]
+
+    def judge_caller(self, client: ClientConnection, request: Request) -> None:
+        """See whom a request asks for, and who asks. Raises HostNotAllowed, ClientNotAllowed, LoopDetected."""
+        if request.absolute and not (self.table.names(request.host) or meant(client, request.host)):
+            raise HostNotAllowed
+        if not client.admitted:
+            raise ClientNotAllowed
+        # RFC 9110 §7.6.3: our own name in Via says that the request comes round again.
+        if b"via" in request.control and self.pseudonym in request.control[b"via"]:
+            raise LoopDetected
 
     def id_for(self, request: Request | None) -> str:
         """Return the id that a request came with, or a new one."""
@@ -97,7 +126,7 @@ class Gateway:
 class Exchange:
     """One request, and what became of it."""
 
-    __slots__ = ("began", "client", "fact", "gateway", "origin", "request", "way")
+    __slots__ = ("began", "client", "fact", "gateway", "origin", "request", "tunnel", "way")
 
     def __init__(self, gateway: Gateway, client: ClientConnection, request: Request) -> None:
         self.gateway = gateway
@@ -105,6 +134,7 @@ class Exchange:
         self.request = request
         self.way: Way
         self.origin: OriginConnection | None = None
+        self.tunnel: Tunnel | None = None
         self.began = gateway.now()
         self.fact = Finished("", request.method.decode(), request.target, client.address, gateway.id_for(request))
 
@@ -119,16 +149,21 @@ class Exchange:
             return self._own_answer(InternalError(cause=f"{type(error).__name__}: {error}"))
         finally:
             self._release()
+            self.request.body.forget()
             self.gateway.in_flight -= 1
             self._tell()
 
     async def _run(self) -> bool:
-        if self.request.target == b"*":
+        if self.request.here:
+            self.gateway.judge_caller(self.client, self.request)
             return self.client.own_answer(OPTIONS_ANSWER, b"")
         self.way = way = self.gateway.judge(self.client, self.request)
         self.fact.route, self.fact.credential = way.label, way.route.credential
-        answer = await (self._ask(None) if way.source is None else self._ask_with_token(way.source))
+        forwards = way.source is None or way.keeps_own(self.request)
+        answer = await (self._ask(None) if way.source is None or forwards else self._ask_with_token(way.source))
         keep = self._start(answer)
+        if answer.upgrade:
+            return await self._join()
         if not answer.body.complete:
             await self._rest(answer)
         return keep
@@ -150,7 +185,7 @@ class Exchange:
         body = self.request.body
         if body.framing is not NO_BODY:
             if self.way.route.replay:
-                body.keep(self.way.keep_limit)
+                body.keep(self.way.limits.replay_buffer, self.way.keep_limit)
             if not self.way.replays(self.request):
                 return None
         return source.current()
@@ -159,21 +194,28 @@ class Exchange:
     async def _ask(self, token: Token | None) -> Answer:
         """Send the request and return the head of its answer. Raises OriginError, or what has broken the request."""
         client, request, way = self.client, self.request, self.way
-        head = way.head(client, request, token, self.fact.request_id.encode())
+        hold = token is not None and request.body.replayable and way.asks_first(request)
+        request_id = self.fact.request_id.encode()
+        head = way.head(client, request, token, request_id, expect=hold or request.expects)
         repeatable = request.method in SAFE and request.body.framing is NO_BODY
         while True:
             self.origin = origin = way.pool.take(careful=not repeatable) or await self._connect()
             self.fact.attempts += 1
-            origin.ask(client, request, head, way.route.timeouts)
+            origin.ask(client, request, head, way.route.timeouts, hold=hold)
             while origin.answer is None and origin.fault is None and request.broken is None:
                 await client.flow
             if request.broken is not None:
                 raise request.broken
-            if origin.answer is not None:
+            if origin.answer is None:
+                assert origin.fault is not None  # noqa: S101  for the type checker
+                if not (repeatable and died_idle(origin)):
+                    raise origin.fault
+            elif origin.answer.status == EXPECTATION_FAILED and hold and self.fact.attempts == 1:
+                # RFC 9110 §10.1.1: the expectation was ours, so it is for us to do without.
+                hold = False
+                head = way.head(client, request, token, request_id, expect=request.expects)
+            else:
                 return origin.answer
-            assert origin.fault is not None  # noqa: S101  for the type checker
-            if not (repeatable and died_idle(origin)):
-                raise origin.fault
             self._release()
 
     async def _connect(self) -> OriginConnection:
@@ -237,6 +279,7 @@ class Exchange:
         """Begin to pass the answer on. Returns whether the client's connection may be used on behind it."""
         assert self.origin is not None  # noqa: S101  for the type checker
         self.fact.status = answer.status
+        answer.lines = self.way.returned(answer, self.request)
         keep = self.client.start_answer(answer)
         self.origin.release(BY_QUEUE)
         return keep
@@ -250,6 +293,20 @@ class Exchange:
             if fault is not None:
                 raise fault
             await self.client.flow
+
+    async def _join(self) -> bool:
+        """Carry bytes both ways behind a 101 until the tunnel is over. Nothing is served behind it."""
+        client, origin = self.client, self.origin
+        assert origin is not None  # noqa: S101  for the type checker
+        idle = self.way.route.timeouts.idle
+        self.tunnel = tunnel = Tunnel(client, origin, self.gateway.wire.sweep, idle, client.flow.wake)
+        tunnel.open(client.take_unread(), origin.behind_switch)
+        try:
+            while not tunnel.over:
+                await client.flow
+        finally:
+            tunnel.end()
+        return False
 
     def _own_answer(self, error: GatewayError) -> bool:
         """Answer for the origin, or cut its answer short so that the client sees it."""
@@ -267,8 +324,21 @@ class Exchange:
     def _tell(self) -> None:
         fact = self.fact
         fact.received, fact.sent = self.request.body.size, self.client.sent
+        if self.tunnel is not None:
+            fact.received += self.tunnel.received
+            fact.sent += self.tunnel.sent
         fact.duration = self.gateway.now() - self.began
         self.gateway.observe(fact)
+
+
+def meant(client: ClientConnection, authority: bytes) -> bool:
+    """Return whether an authority names the gateway itself, as this client reaches it."""
+    name, port = split_authority(authority)
+    here = client.transport.get_extra_info("sockname")
+    local = name.endswith(b".localhost") or not (b"." in name or b":" in name)
+    if not isinstance(here, tuple):
+        return local
+    return (port or 80) == here[1] and (local or name.strip(b"[]") == here[0].encode())
 
 
 def died_idle(origin: OriginConnection) -> bool:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import tempfile
 from collections.abc import AsyncIterator, Sequence
 
 import structlog
@@ -27,6 +28,9 @@ async def serve(config: Config, output: Output) -> int:
     for warning in config.warnings:
         log.warning(warning)
     async with gateway(config, output) as (app, admin):
+        if app.spool_fault is not None:
+            words = "no temporary file can be made: bodies above limits.replay_buffer are streamed without replay"
+            log.warning(words, folder=tempfile.gettempdir(), cause=app.spool_fault)
         for address in app.addresses:
             log.info("listening", address=str(address), curl=f"curl {url(address)}/")
         if admin is not None:

@@ -1,28 +1,33 @@
 """A route as requests take it: its rules, its origin's connections, and where its token comes from."""
 
 from proxy.core.credential import Reject
-from proxy.core.fields import Control
+from proxy.core.fields import REFERRING, Lines
+from proxy.core.injection import AUTHORIZATION, Place, signed
 from proxy.core.limits import Limits
-from proxy.core.problem import NAME
+from proxy.core.referral import Referral
 from proxy.core.routing import Rules, outgoing
 from proxy.core.token import Token
+from proxy.errors import BadRequest, SignedRequest
 from proxy.tokens.source import TokenSource
+from proxy.wire.answer import Answer
 from proxy.wire.body import CHUNKED, NO_BODY
 from proxy.wire.client import ClientConnection
-from proxy.wire.message import Request
 from proxy.wire.pool import Pool
-
-VIA = b"Via: 1.1 %b\r\n" % NAME.encode()
+from proxy.wire.request import Request
 
 
 class Way:
-    """Everything that forwarding along one route needs, made once; `source` is None for "none"."""
+    """Everything that forwarding along one route needs, made once; `source` is None for "none".
+
+    `pseudonym` is what this gateway calls itself in Via.
+    """
 
     def __init__(
         self,
         rules: Rules,
         pool: Pool,
         limits: Limits,
+        pseudonym: bytes,
         source: TokenSource | None = None,
         reject: tuple[Reject, ...] = (),
     ) -> None:
@@ -30,39 +35,85 @@ class Way:
         self.pool = pool
         self.source = source
         self.reject = reject
-        self.route = rules.route
-        self.label = rules.route.label
+        self.route = route = rules.route
+        self.label = route.label
+        self.limits = limits
         self.reject_statuses = frozenset(rule.status for rule in reject)
-        self.keep_limit = limits.replay_buffer
-        self._host_line = b"Host: %b\r\n" % self.route.upstream.authority
+        self.keep_limit = max(limits.replay_buffer, limits.replay_spool)
+        self._host_line = b"Host: %b\r\n" % route.upstream.authority
         self._token: Token | None = None
         self._line = b""
-        self._via = VIA if self.route.via else b""
-        self._moves_target = self.route.strip_prefix or bool(self.route.upstream.base_path)
+        self._pseudonym = pseudonym
+        self._via = b"Via: 1.1 %b\r\n" % pseudonym
+        self._usual = route.injection.usual
+        self._moves_target = route.strip_prefix or bool(route.upstream.base_path)
+        self._referral = Referral(
+            route.upstream.literal,
+            route.upstream.port,
+            route.upstream.base_path,
+            route.path if route.strip_prefix and route.path != b"/" else b"",
+            route.injection.name if source is not None and route.injection.place is Place.QUERY else None,
+        )
+
+    # --- judge
+    def keeps_own(self, request: Request) -> bool:
+        """Return whether a request is forwarded with the caller's own credential.
+
+        Raises BadRequest where the route takes none, SignedRequest for one that cannot be replaced.
+        """
+        if self._usual and AUTHORIZATION not in request.control:
+            return False
+        route = self.route
+        if not route.injection.carried(request.target, request.lines, request.control):
+            return False
+        if route.client_authorization == "reject":
+            raise BadRequest("The request carries a credential of its own, which this route does not take.")
+        if route.client_authorization == "replace" and self._usual and signed(request.control):
+            raise SignedRequest
+        return route.client_authorization == "keep"
 
     def replays(self, request: Request) -> bool:
         """Return whether a request of this size can be sent again, as far as can be told beforehand."""
         body = request.body
         return body.framing is NO_BODY or (body.framing is not CHUNKED and body.length <= self.keep_limit)
 
-    def head(self, client: ClientConnection, request: Request, token: Token | None, request_id: bytes) -> bytes:
+    def asks_first(self, request: Request) -> bool:
+        """Return whether a body is too large to be sent again, so that the origin is asked before it is spent."""
+        body = request.body
+        if self.source is None or not self.route.replay or body.framing is NO_BODY:
+            return False
+        return body.length > self.keep_limit or not self.keep_limit
+
+    # --- the way there
+    def head(
+        self, client: ClientConnection, request: Request, token: Token | None, request_id: bytes, *, expect: bool
+    ) -> bytes:
         """Return the head that goes to the origin.
 
         The hop-by-hop fields and those of the client that ours replace were taken out when the head was read; the
         credential comes in here, behind that (RFC 9110 §7.6.1: else `Connection: authorization` would remove it).
         """
-        route, control = self.route, request.control
-        target = outgoing(request.target, route) if self._moves_target else request.target
+        route, control, target, lines = self.route, request.control, request.target, request.lines
+        own = b""
+        if token is None or not self._usual:
+            if AUTHORIZATION in control:
+                own = b"Authorization: %b\r\n" % control[AUTHORIZATION]
+            if token is not None:
+                target, lines = route.injection.cleared(target, lines)
+                target, lines = route.injection.injected(target, lines, token.value)
+        if self._moves_target:
+            target = outgoing(target, route)
         return b"".join(
             (
                 b"%b %b HTTP/1.1\r\n" % (request.method, target),
                 b"Host: %b\r\n" % request.host if route.preserve_host and request.host else self._host_line,
-                b"".join(request.lines),
-                own_credential(control) if token is None else self._credential_line(token),
+                b"".join(lines),
+                self._credential_line(token) if token is not None and self._usual else own,
                 client.forwarded,
                 b"X-Forwarded-Host: %b\r\nX-Request-Id: %b\r\n" % (request.host, request_id),
-                self._via,
-                expectation(request) if b"expect" in control else b"",
+                self._via_line(request),
+                request.rare,
+                b"Expect: 100-continue\r\n" if expect else b"",
                 request.framing,
                 b"\r\n",
             )
@@ -71,19 +122,22 @@ class Way:
     def _credential_line(self, token: Token) -> bytes:
         """Return the field line of a token, made once for each."""
         if token is not self._token:
-            self._token, self._line = token, b"Authorization: %b\r\n" % token.field
+            self._token, self._line = token, self.route.injection.line(token.value)
         return self._line
 
+    def _via_line(self, request: Request) -> bytes:
+        """Return the Via line (RFC 9110 §7.6.3): who passed the request on before us, then the version and name."""
+        before = request.control.get(b"via")
+        if before is None and not request.http10:
+            return self._via if self.route.via else b""
+        members = [] if before is None else [before]
+        if self.route.via:
+            members.append(b"%b %b" % (b"1.0" if request.http10 else b"1.1", self._pseudonym))
+        return b"Via: %b\r\n" % b", ".join(members) if members else b""
 
-def own_credential(control: Control) -> bytes:
-    """Return the client's own Authorization line, for a route that injects nothing."""
-    value = control.get(b"authorization")
-    return b"" if value is None else b"Authorization: %b\r\n" % value
-
-
-def expectation(request: Request) -> bytes:
-    """Return the Expect line to pass on (RFC 9110 §10.1.1: not from a 1.0 client, and only where a body follows)."""
-    value = request.control.get(b"expect")
-    if value is None or request.http10 or request.body.framing is NO_BODY:
-        return b""
-    return b"Expect: %b\r\n" % value
+    # --- the way back
+    def returned(self, answer: Answer, request: Request) -> Lines:
+        """Return the field lines of an answer, naming the gateway where they named the origin."""
+        if REFERRING.isdisjoint(answer.control):
+            return answer.lines
+        return self._referral.lines(answer.lines, request.host)

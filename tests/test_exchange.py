@@ -61,7 +61,7 @@ async def test_the_credential_is_put_on_a_request() -> None:
             b"X-Forwarded-Proto: http\r\n"
             b"X-Forwarded-Host: gateway\r\n"
             b"X-Request-Id: id-1\r\n"
-            b"Via: 1.1 iam-proxy\r\n"
+            b"Via: 1.1 iam-proxy-test\r\n"
             b"\r\n"
         )
         % origin.port
@@ -105,7 +105,8 @@ async def test_a_client_cannot_remove_the_credential(connection: str) -> None:
         )
     arrived = origin.arrived[0]
     assert arrived.values(b"authorization") == [b"Bearer token-1"]
-    assert not any(arrived.values(name) for name in (b"connection", b"te", b"keep-alive", b"upgrade"))
+    assert (arrived.values(b"connection"), arrived.values(b"te")) == ([b"TE"], [b"trailers"])  # ours
+    assert not any(arrived.values(name) for name in (b"keep-alive", b"upgrade"))
     assert arrived.values(b"x-secret") == ([] if "x-secret" in connection else [b"1"])
 
 
@@ -492,13 +493,15 @@ async def test_a_refused_chunked_post_arrives_twice_with_the_same_bytes() -> Non
 
 async def test_a_body_above_the_buffer_is_not_replayed_and_the_refusal_is_marked() -> None:
     """The origin's own answer goes to the client, with the one field that says why there was no replay."""
-    limits = Limits(replay_buffer=1000)
+    limits = Limits(replay_buffer=1000, replay_spool=0)
     async with (
         raw_origin(refuses(b"token-1")) as origin,
         gateway_to(origin.port, limits=limits) as bench,
         bench.client() as client,
     ):
         await client.send(b"POST / HTTP/1.1\r\nHost: g\r\nContent-Length: 1001\r\n\r\n" + bytes(1001))
+        await origin.asked(1)
+        await bench.pass_time(2)  # the origin does not say 100 Continue
         answer = await client.answer()
         facts = await bench.facts()
     assert (answer.status, answer.body, len(origin.arrived)) == (401, b"dead", 1)
@@ -511,10 +514,12 @@ async def test_a_stale_token_is_refreshed_before_a_body_that_cannot_be_replayed(
     source = FakeSource(stale=True)
     async with (
         raw_origin() as origin,
-        gateway_to(origin.port, limits=Limits(replay_buffer=10), source=source) as bench,
+        gateway_to(origin.port, limits=Limits(replay_buffer=10, replay_spool=0), source=source) as bench,
         bench.client() as client,
     ):
         await client.send(b"POST / HTTP/1.1\r\nHost: g\r\nContent-Length: 11\r\n\r\n" + bytes(11))
+        await origin.asked(1)
+        await bench.pass_time(2)  # the origin does not say 100 Continue
         await client.answer()
     assert origin.arrived[0].values(b"authorization") == [b"Bearer token-2"]
 
@@ -748,13 +753,12 @@ BAD_FORM = {
     b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n": 400,
     b"GET http:// HTTP/1.1\r\nHost: a\r\n\r\n": 400,
     b"GET /#x HTTP/1.1\r\nHost: a\r\n\r\n": 400,
-    b"GET / HTTP/2.0\r\nHost: a\r\n\r\n": 505,
-    b"BREW / HTTP/1.1\r\nHost: a\r\n\r\n": 501,
+    b"GET / HTTP/2.0\r\nHost: a\r\n\r\n": 400,
     b"TRACE / HTTP/1.1\r\nHost: a\r\n\r\n": 405,
     b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n": 400,
     b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +1\r\n\r\nx": 400,
     b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx": 400,
-    b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n": 501,
+    b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n": 400,
     b"GET / HTTP/1.1\r\nHost: a\r\nX : 1\r\n\r\n": 400,
     b"GET / HTTP/1.1\r\nHost: a\r\nX: 1\r\n 2\r\n\r\n": 400,
     b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"y" * 40_000 + b"\r\n\r\n": 431,

@@ -15,9 +15,10 @@ from proxy.config.settings import Admin, Config, Log, LogFormat, LogLevel, Serve
 from proxy.core.access import Access
 from proxy.core.address import Address, TcpAddress, Upstream
 from proxy.core.credential import Credential, Verification
+from proxy.core.injection import Injection
 from proxy.core.limits import Limits
 from proxy.core.paths import joined
-from proxy.core.route import LOGIN_PATHS, Route
+from proxy.core.route import LOGIN_PATHS, ClientAuthorization, Route
 from proxy.core.timeouts import Timeouts
 
 NONE = "none"
@@ -57,7 +58,11 @@ class Build:
             admin=Admin(admin.listen),
             access=Access(access.allow),
             limits=Limits(
-                limits.max_header_size, limits.replay_buffer, limits.max_in_flight, limits.max_origin_connections
+                limits.max_header_size,
+                limits.replay_buffer,
+                limits.replay_spool,
+                limits.max_in_flight,
+                limits.max_origin_connections,
             ),
             timeouts=self._timeouts(),
             log=Log(cast("LogFormat", log.format), cast("LogLevel", log.level), log.access),
@@ -117,10 +122,16 @@ class Build:
             allow=tuple(given.allow),
             preserve_host=given.preserve_host,
             via=given.via,
+            injection=given.inject or self._injection_of(name),
+            client_authorization=cast("ClientAuthorization", given.client_authorization),
             replay=given.replay,
             verification=Verification(self._file(given.ca_file), given.verify),
             timeouts=replace(self._timeouts(), **times),
         )
+
+    def _injection_of(self, name: str | None) -> Injection:
+        credential = None if name is None else self.credentials.get(name)
+        return (credential and credential.inject) or Injection()
 
     def _credential_of(self, index: int, given: schema.Route) -> str | None:
         """Return the name of a route's credential: the only one there is, where none is named."""

@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 from proxy.core.access import Network, networks
 from proxy.core.address import Address, TcpAddress, UnixAddress, Upstream
+from proxy.core.fields import NO_TRAILERS
+from proxy.core.injection import Injection, Place
 from proxy.core.paths import plain
 from proxy.errors import PathDenied
 
@@ -141,6 +143,32 @@ def allowed(value: object) -> tuple[Network, ...]:
         except ValueError:
             raise ValueError(f"{each!r} is no network; {expected}") from None
     return tuple(found)
+
+
+def injection(value: object) -> Injection:
+    """Return where a credential goes, from a table with one of header, query and cookie."""
+    expected = 'expected { header = "…", template = "… {token}" }, { query = "…" } or { cookie = "…" }'
+    if not isinstance(value, dict) or not all(isinstance(each, str) for each in value.values()):
+        raise ValueError(f"is no place for a credential; {expected}")
+    match sorted(value):
+        case ["header"] | ["header", "template"]:
+            return _header_injection(value["header"], value.get("template"))
+        case ["query"] if value["query"] and value["query"].isascii() and value["query"].isprintable():
+            return Injection(Place.QUERY, value["query"].encode(), b"")
+        case ["cookie"] if _METHOD.fullmatch(value["cookie"]):
+            return Injection(Place.COOKIE, value["cookie"].encode(), b"")
+    raise ValueError(f"is no place for a credential; {expected}")
+
+
+def _header_injection(name: str, template: str | None) -> Injection:
+    usual = name.lower() == "authorization"
+    template = template or ("Bearer {token}" if usual else "{token}")
+    if not _METHOD.fullmatch(name) or (not usual and name.lower().encode() in NO_TRAILERS):
+        raise ValueError(f"{name!r} cannot carry a credential; expected the name of a field of its own")
+    before, token, after = template.partition("{token}")
+    if not token or not (before + after).isascii() or not (before + after + "x").isprintable():
+        raise ValueError(f'{template!r} is no template; expected for example "Bearer {{token}}"')
+    return Injection(Place.FIELD, name.encode(), before.encode(), after.encode())
 
 
 def one_of(value: object, choices: Sequence[str]) -> str:

@@ -10,6 +10,7 @@ from proxy.config.secrets import source
 from proxy.config.units import duration, size
 from proxy.core.access import Network
 from proxy.core.address import Address, Upstream
+from proxy.core.injection import Injection
 from proxy.core.secret import SecretSource
 from proxy.errors import SecretUnavailable
 
@@ -53,6 +54,9 @@ def choice(*choices: str) -> Any:  # noqa: ANN401  what pydantic takes
 def item(text: str, default: object = ...) -> Any:  # noqa: ANN401  a default is written as in the file, not as its value
     """Return a key's description and its default; without one the key has to be given."""
     return Field(default, description=text)
+
+
+Inject = Annotated[Injection | None, optional(parts.injection)]
 
 
 class Section(BaseModel):
@@ -106,7 +110,7 @@ class Limits(Section):
     max_header_size: Size = item("431 above it", default="32KiB")
     max_body_size: Later = item("0: none; 413 above it", default="0")
     replay_buffer: Size = item("request bodies up to this size are sent again after a refusal", default="1MiB")
-    replay_spool: Later = item("above it and up to this size, from a temporary file", default="64MiB")
+    replay_spool: Size = item("above it and up to this size, from a temporary file in TMPDIR", default="64MiB")
     max_connections: Later = item("client connections; further ones wait to be accepted", default=10000)
     max_in_flight: Count = item("503 with Retry-After above it", default=1000)
     max_origin_connections: Count = item("per origin; further requests wait for timeouts.connect", default=512)
@@ -147,7 +151,10 @@ class Credential(Section):
     logout_url: Later = item("a best-effort logout at the end", default=None)
     ca_file: str | None = item("as for a route; a defaulted login_url takes the route's", default=None)
     verify: bool | None = item("likewise", default=None)
-    inject: Later = item('{ header = "…", template = "…" } | { query = "token" } | { cookie = "…" }', default=None)
+    inject: Inject = item(
+        '{ header = "Authorization", template = "Bearer {token}" } | { query = "token" } | { cookie = "…" }',
+        default=None,
+    )
     reject: Later = item("what means that a token is dead", default=None)
 
 
@@ -172,9 +179,11 @@ class Route(Section):
     allow: list[Path] = item("when given, only these path prefixes", default=[])
     preserve_host: bool = item("send the client's Host instead of the origin's", default=False)
     via: bool = item("RFC 9110 asks for Via; some origins do not compress for requests that carry it", default=True)
-    client_authorization: Later = item('the caller\'s own: "replace" | "keep" | "reject"', default="replace")
+    client_authorization: Annotated[str, choice("replace", "keep", "reject")] = item(
+        'the caller\'s own credential: "replace" | "keep" (it wins) | "reject"', default="replace"
+    )
     replay: bool = item("false: a refusal goes to the caller as it came", default=True)
-    inject: Later = item("overrides the credential's", default=None)
+    inject: Inject = item("overrides the credential's", default=None)
     ca_file: str | None = item("verify the origin with these authorities as well", default=None)
     verify: bool = item("the only off switch of verification; warns at every start", default=True)
     insecure: bool = item("allow a credential to a plain-http origin that is not loopback", default=False)

@@ -36,6 +36,11 @@ class Upstream:
     base_path: bytes = b""
 
     @property
+    def literal(self) -> bytes:
+        """The host as it stands in a URL, in lower case."""
+        return (f"[{self.host}]" if ":" in self.host else self.host).lower().encode()
+
+    @property
     def authority(self) -> bytes:
         """The value of the Host field (RFC 9110 §7.2): the port only where it is not the scheme's own."""
         host = f"[{self.host}]" if ":" in self.host else self.host

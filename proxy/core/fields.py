@@ -26,6 +26,8 @@ REQUEST_CONTROL = HOP_BY_HOP | {
     b"host",
     b"content-length",
     b"expect",
+    b"max-forwards",
+    b"via",
     b"authorization",
     b"proxy-authorization",
     b"x-forwarded-for",
@@ -33,7 +35,40 @@ REQUEST_CONTROL = HOP_BY_HOP | {
     b"x-forwarded-proto",
     b"x-request-id",
 }
-ANSWER_CONTROL = HOP_BY_HOP | {b"content-length"}
+# Fields of an answer that may name the origin, and have to name the gateway then (interface.md, "Redirects").
+REFERRING = frozenset((b"location", b"content-location", b"refresh", b"link", b"set-cookie"))
+# What is noted of an answer and crosses all the same.
+CROSSING = REFERRING | {b"date"}
+ANSWER_CONTROL = HOP_BY_HOP | CROSSING | {b"content-length"}
+# RFC 9110 §6.5.1: what frames, routes, authenticates, modifies, controls caching or describes content is no trailer;
+# whoever merges trailers into the header section would be led astray.
+NO_TRAILERS = (
+    REQUEST_CONTROL
+    | REFERRING
+    | {
+        b"age",
+        b"cache-control",
+        b"content-encoding",
+        b"content-range",
+        b"content-type",
+        b"cookie",
+        b"date",
+        b"expires",
+        b"if-match",
+        b"if-modified-since",
+        b"if-none-match",
+        b"if-range",
+        b"if-unmodified-since",
+        b"pragma",
+        b"proxy-authenticate",
+        b"range",
+        b"retry-after",
+        b"trailer",
+        b"vary",
+        b"warning",
+        b"www-authenticate",
+    }
+)
 # The Connection values that name no field, as nearly every peer spells them.
 PLAIN_CONNECTION = frozenset((b"keep-alive", b"close", b"Keep-Alive", b"Close"))
 
@@ -61,4 +96,9 @@ def without(lines: Lines, names: frozenset[bytes]) -> Lines:
     """Return the field lines whose name is not among `names`."""
     if not names:
         return lines
-    return [line for line in lines if line.partition(b":")[0].lower() not in names]
+    return [line for line in lines if name_of(line) not in names]
+
+
+def name_of(line: bytes) -> bytes:
+    """Return the lower-case name of a field line."""
+    return line.partition(b":")[0].lower()

@@ -12,5 +12,6 @@ class Limits:
 
     max_header_size: int = 32 * KIB
     replay_buffer: int = 1 * MIB
+    replay_spool: int = 64 * MIB
     max_in_flight: int = 1000
     max_origin_connections: int = 512

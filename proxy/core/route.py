@@ -1,10 +1,14 @@
 """One `[[routes]]` entry: what it matches, where it leads, what it lets through."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from proxy.core.address import Upstream
 from proxy.core.credential import Verification
+from proxy.core.injection import Injection
 from proxy.core.timeouts import Timeouts
+
+ClientAuthorization = Literal["replace", "keep", "reject"]
 
 # The platform's login and session endpoints (interface.md, `deny`): they hand out tokens.
 LOGIN_PATHS = (
@@ -25,7 +29,8 @@ class Route:
 
     `path` is `/` or has no slash at its end. `credential` is the name of one, or None: forward as it is. `methods`
     are upper-case and hold HEAD wherever they hold GET; None allows all. `deny` and `allow` are path prefixes;
-    an empty `allow` allows all.
+    an empty `allow` allows all. `injection` says where the credential goes, `client_authorization` what becomes of
+    the caller's own at that place.
     """
 
     path: bytes
@@ -38,6 +43,8 @@ class Route:
     allow: tuple[bytes, ...] = ()
     preserve_host: bool = False
     via: bool = True
+    injection: Injection = Injection()
+    client_authorization: ClientAuthorization = "replace"
     replay: bool = True
     verification: Verification = Verification()
     timeouts: Timeouts = Timeouts()

@@ -84,6 +84,11 @@ class RouteTable:
             raise NoRoute
         return found
 
+    def names(self, authority: bytes) -> bool:
+        """Return whether an authority is that of a configured route: its `host`, or its upstream's."""
+        name, port = split_authority(authority)
+        return any(names(rules.route, name, port) for rules in self.rules)
+
     def _longest(self, name: bytes, path: bytes) -> Rules | None:
         # One look for each segment that any route has: the cost does not grow with routes, nor with hostile paths.
         segments = path.split(b"/", self._depth + 1)[: self._depth + 1]
@@ -92,13 +97,27 @@ class RouteTable:
         return next((table[start] for table in tables for start in starts if start in table), None)
 
 
+def names(route: Route, name: bytes, port: int | None) -> bool:
+    """Return whether a route is meant by a host and the port that stands beside it, if any."""
+    upstream = route.upstream
+    if name == route.host:
+        return True
+    # http://my-project… without a port is what a client says that leaves TLS to its proxy.
+    return name == upstream.literal and port in {None, 80, upstream.port}
+
+
 def hostname(host: bytes) -> bytes:
     """Return a Host value without its port, in lower case."""
-    name = host.lower()
-    if name.endswith(b"]"):
-        return name
+    return split_authority(host)[0]
+
+
+def split_authority(authority: bytes) -> tuple[bytes, int | None]:
+    """Return the lower-case host and the port, if there is one, of a well-formed Host value."""
+    name = authority.lower()
     head, colon, port = name.rpartition(b":")
-    return head if (colon and port.isdigit()) or (colon and not port) else name
+    if not colon or name.endswith(b"]") or not (port.isdigit() or not port):
+        return name, None
+    return head, int(port) if port else None
 
 
 def rules_of(index: int, route: Route) -> Rules:

@@ -30,20 +30,17 @@ class Phase(enum.StrEnum):
 class Token:
     """What a login returned; compared by identity, since the same text may be issued twice.
 
-    `expires_at` and `stale_at` are seconds on the gateway's monotonic clock. `field` is the ready value of the
-    Authorization field (RFC 6750 §2.1), made once because every request carries it. Raises ValueError, without
-    the text, for one that cannot stand in a field.
+    `expires_at` and `stale_at` are seconds on the gateway's monotonic clock. Raises ValueError, without the text,
+    for one that cannot stand in a field.
     """
 
     value: str = dataclasses.field(repr=False)
     expires_at: float
     stale_at: float
-    field: bytes = dataclasses.field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if not sendable(self.value):
             raise ValueError("a token is empty or has characters that cannot stand in a field")
-        object.__setattr__(self, "field", b"Bearer " + self.value.encode("ascii"))
 
     @classmethod
     def issued(cls, value: str, sent_at: float, lifetime: float, random: float) -> "Token":

@@ -3,6 +3,8 @@
 from enum import Enum, auto
 from typing import Protocol
 
+from proxy.wire.kept import Kept
+
 
 class Framing(Enum):
     """How a body is delimited (RFC 9112 §6)."""
@@ -27,24 +29,25 @@ class Sink(Protocol):
 class Body:
     """Takes pieces as they are parsed, and hands them on, framed anew, when there is a sink.
 
-    `framing` is how the body arrives, `outgoing` how it leaves; `size` counts its bytes so far, without framing.
-    With `keep(limit)` the pieces that were handed on are kept too, so that the body can be sent a second time:
-    `replayable` says whether all of it is still there. A body above the limit is let go and just passes through.
+    `framing` is how the body arrives, `outgoing` how it leaves; `size` counts its bytes so far, without framing;
+    `sent` says that its end has been handed on.
+    `trailers` are ready field lines that leave behind a chunked body. With `keep()` what was handed on is kept too,
+    so that the body can be sent a second time: `replayable` says whether all of it is still there.
     """
 
     __slots__ = (
         "_kept",
-        "_kept_size",
-        "_limit",
         "_pieces",
-        "_sent_end",
+        "_spent",
         "complete",
         "framing",
         "length",
         "outgoing",
         "pending",
+        "sent",
         "sink",
         "size",
+        "trailers",
     )
 
     def __init__(self, framing: Framing, length: int = 0) -> None:
@@ -53,10 +56,10 @@ class Body:
         self.size = self.pending = 0
         self.complete = framing is NO_BODY
         self.sink: Sink | None = None
+        self.trailers = b""
         self._pieces: list[bytes] = []
-        self._kept: list[bytes] | None = None
-        self._kept_size = self._limit = 0
-        self._sent_end = False
+        self._kept: Kept | None = None
+        self.sent = self._spent = False
 
     def __repr__(self) -> str:
         end = "complete" if self.complete else "open"
@@ -69,23 +72,17 @@ class Body:
         self.pending += len(data)
         self._pieces.append(data)
 
-    def end(self) -> None:
-        """The body is complete."""
-        self.complete = True
-
     # --- pieces out
     def attach(self, sink: Sink) -> None:
         """Send the body to `sink`, what was kept first; call again with another to send it anew."""
-        if self.sink is None and self._kept:
-            self._pieces[:0] = self._kept
-            self.pending += self._kept_size
-            self._kept, self._kept_size = [], 0
-        self._sent_end = False
+        if self.sink is None and self._kept is not None:
+            self._kept.rewind()
+        self.sent = False
         self.sink = sink
 
     def begin(self, sink: Sink) -> bytes:
         """Return what has come, framed, to be sent behind a head; the rest goes to `sink`."""
-        self.sink, self._sent_end = sink, self.complete
+        self.sink, self.sent = sink, self.complete
         return b"" if self.framing is NO_BODY else self.take()
 
     def detach(self) -> None:
@@ -93,49 +90,64 @@ class Body:
         self.sink = None
 
     def flush(self) -> None:
-        """Hand on what has come, if there is a sink for it."""
-        if self.sink is None or self._sent_end or not (self.pending or self.complete):
+        """Hand on what has come, if there is a sink for it; of what is sent again, one piece at a time."""
+        if self.sink is None or self.sent or not (self.pending or self.complete or self.again):
             return
-        self._sent_end = self.complete
-        self.sink.pass_on(self.take(), last=self.complete)
+        data = self.take()
+        if self.pending and not self.again:
+            data += self.take()  # what came meanwhile goes right behind what was sent before
+        self.sent = last = self.complete and not self.again
+        self.sink.pass_on(data, last=last)
 
     def take(self) -> bytes:
         """Return what has come, framed for the way out, and with its end if it is complete."""
-        pieces = self._pieces
-        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        if self._kept is not None and pieces:
-            self._keep_pieces()
-        self._pieces, self.pending = [], 0
+        data = self._kept.next() if self._kept is not None and self.again else self._take_new()
         if self.outgoing is CHUNKED:
             framed = b"%x\r\n%b\r\n" % (len(data), data) if data else b""
-            return framed + b"0\r\n\r\n" if self.complete else framed
+            last = self.complete and not (self.again or self.pending)
+            return framed + b"0\r\n%b\r\n" % self.trailers if last else framed
         return data
+
+    def _take_new(self) -> bytes:
+        pieces = self._pieces
+        if pieces:
+            self._spent = True
+            if self._kept is not None and not self._kept.add(pieces):
+                self.forget()
+        self._pieces, self.pending = [], 0
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def peek(self) -> bytes:
         """Return what waits to be handed on, without framing."""
         return b"".join(self._pieces)
 
     # --- sending it twice
-    def keep(self, limit: int) -> None:
-        """From now on keep up to `limit` bytes for a second sending."""
+    def keep(self, memory: int, limit: int) -> None:
+        """From now on keep what is handed on for a second sending: up to `limit` bytes, of those `memory` in memory."""
         if self.framing is not NO_BODY and self.length <= limit:
-            self._limit, self._kept = limit, []
+            self._kept = Kept(memory, limit)
 
     @property
     def replayable(self) -> bool:
         """Whether the whole body can be sent once more."""
-        return self.framing is NO_BODY or self._kept is not None
+        return self._kept is not None or not self._spent
+
+    @property
+    def again(self) -> bool:
+        """Whether there is more of what is sent a second time."""
+        return self._kept is not None and self._kept.left > 0
 
     def forget(self) -> None:
         """Keep nothing any more: the body will not be sent again."""
-        self._kept, self._kept_size = None, 0
+        if self._kept is not None:
+            self._kept.close()
+            self._kept = None
 
-    def _keep_pieces(self) -> None:
-        self._kept_size += self.pending
-        if self._kept_size > self._limit:
-            self.forget()
-        elif self._kept is not None:
-            self._kept += self._pieces
+
+def read_length(value: bytes) -> int | None:
+    """Return a Content-Length (RFC 9110 §8.6: digits alone), or None for anything else."""
+    # 18 digits hold any real body and never overflow 64 bits.
+    return int(value) if value.isdigit() and len(value) <= 18 else None  # noqa: PLR2004  said above
 
 
 # The body of every message that has none: there is nothing about it that could change.

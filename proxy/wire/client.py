@@ -1,26 +1,25 @@
-"""The client's side: requests in, in order; answers out."""
+"""The client's side: its requests one by one, answers out."""
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from httptools import HttpRequestParser
-
-from proxy.core.fields import REQUEST_CONTROL
 from proxy.core.timeouts import Timeouts
 from proxy.errors import GatewayError, RequestTimeout
-from proxy.wire.body import CHUNKED, CLOSE, LENGTH, NO_BODY
+from proxy.wire.answer import Answer
+from proxy.wire.body import CHUNKED, CLOSE
+from proxy.wire.client_reader import ClientReader
 from proxy.wire.clients import Clients
-from proxy.wire.connection import BODY, BY_QUEUE, BYPASS, DEAF, HEAD, Connection, Wire
-from proxy.wire.flow import Flow
-from proxy.wire.message import Answer, Request, read_request
+from proxy.wire.connection import DEAF, HEAD, Wire
+from proxy.wire.date import date_line
+from proxy.wire.request import Request
 from proxy.wire.state import Serving
 from proxy.wire.sweep import NEVER
 
 # How long what a client still sends is read and dropped behind the last answer, so that the answer is not lost to a
-# reset (RFC 9112 §9.6); in seconds.
+# reset (RFC 9112 §9.6): as long as it keeps sending at all, up to a bound; in seconds.
 LINGER = 2.0
+LINGER_AT_MOST = 30.0
 # How many interim answers tell a client that has left for good from one that has only finished sending: the first
 # draws the reset, the second meets it.
 PROBES = 2
@@ -33,36 +32,23 @@ UNIX = "unix:"
 Serve = Callable[["ClientConnection"], Coroutine[Any, Any, None]]
 
 
-class ClientConnection(Connection):
+class ClientConnection(ClientReader):
     """One connection of a client. `serve` is the coroutine that answers its requests; it ends when the client is gone.
 
-    `opened` and `closed` are told of each connection. A connection that is `leaving` takes no further request.
+    A connection that is `leaving` takes no further request; one that has `ended` sends none.
     """
 
-    control_names = REQUEST_CONTROL
-
     def __init__(self, wire: Wire, timeouts: Timeouts, serve: Serve, clients: Clients) -> None:
-        super().__init__(wire)
-        self.flow = Flow(wire.loop)
-        self.timeouts = timeouts
-        self.state = IDLE
-        self.current: Request | None = None
-        self.leaving = False
-        self.ended = False  # the client has finished sending
+        super().__init__(wire, timeouts)
+        self.leaving = self.ended = False
         self.address = ""
         self.admitted = False  # whether requests of this peer are answered at all
         self.forwarded = b""  # the fields that tell the origin of this client
         self.sent = 0  # bytes of the current answer's body, as framed for this client
         self._serve = serve
         self._clients = clients
-        self._queue: deque[Request | GatewayError] = deque()
-        self._url = b""
-        self._head_began = False
         self._probes = 0
-
-    def new_parser(self) -> HttpRequestParser:
-        """Return a parser of requests."""
-        return HttpRequestParser(self)
+        self._linger_until = NEVER
 
     # --- transport
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -81,10 +67,15 @@ class ClientConnection(Connection):
         self._clients.discard(self)
         self.flow.end()
 
+    def drop(self) -> None:
+        """Something has come that is not looked at; behind the last answer, wait a little for its end."""
+        if self.state is CLOSING:
+            self.deadline = min(self.wire.sweep.after(LINGER), self._linger_until)
+
     def eof_received(self) -> bool:
         """Answer what was asked before the end (RFC 9112 §9.6), if anything was."""
         self.ended = True
-        if self.reading.inside or (self.current is None and not self._queue):
+        if self.reading.inside or (self.state is IDLE and self._arrived is None):
             return False
         self.deadline = self.wire.sweep.after(0)
         return True
@@ -103,7 +94,7 @@ class ClientConnection(Connection):
         """Something has taken too long; which, the state tells."""
         if self.state is CLOSING or self.full:
             self.abort()
-        elif self._head_began:
+        elif self._head:
             self.refuse(RequestTimeout())
         elif self.current is None:
             self.leave()
@@ -129,15 +120,18 @@ class ClientConnection(Connection):
     async def next_request(self) -> Request | None:
         """Wait for a request and return it, or None when there will be no more. Raises GatewayError for a bad one."""
         self.current, self.state = None, IDLE
-        while not self._queue:
-            if self.reading is DEAF or self.ended or self.leaving:
+        while self._arrived is None:
+            if self.leaving:
                 return None
-            if not self._head_began:
+            if self._unread:
+                self.data_received(self.take_unread())
+                continue
+            if self.reading is DEAF or self.ended:
+                return None
+            if not self._head:
                 self.deadline = self.wire.sweep.after(self.timeouts.keep_alive)
-            if self.held:
-                self.release(BY_QUEUE)
             await self.flow
-        message = self._queue.popleft()
+        message, self._arrived = self._arrived, None
         self.state, self.sent = ASKED, 0
         if isinstance(message, GatewayError):
             raise message
@@ -150,92 +144,6 @@ class ClientConnection(Connection):
         """Take no further request: close now if nothing is under way, else behind the answer."""
         self.leaving = True
         self.flow.wake()
-
-    # --- bytes in
-    def flush(self) -> None:
-        """Hand on the body, hold the reading when requests pile up, wake whoever waits for a request."""
-        body = self.receiving
-        if body is not None:
-            if not body.complete:
-                self.deadline = self.wire.sweep.after(self.timeouts.idle)
-            body.flush()
-            if body.sink is None and (body.pending or self._queue):
-                self.hold(BY_QUEUE)
-        if self.state is IDLE:
-            if self._queue:
-                self.flow.wake()
-        elif self._queue:
-            self.hold(BY_QUEUE)
-
-    def refuse(self, error: GatewayError) -> None:
-        """Read nothing more from this client; what it asked before is still answered."""
-        body, reading = self.receiving, self.reading
-        if reading is DEAF:
-            return
-        self.turn(DEAF)
-        self._head_began = False
-        last = self._queue[-1] if self._queue else self.current
-        if reading.inside and isinstance(last, Request) and last.body is body:
-            last.broken = error
-        elif last is None or not isinstance(last, Request) or last.keep:
-            self._queue.append(error)
-        self.flow.wake()
-
-    def upgraded(self, rest: bytes) -> None:
-        """Go on without the upgrade (RFC 9110 §7.8 allows it): llhttp stops there, also where a body follows."""
-        body = self.receiving
-        self.parser = HttpRequestParser(self)
-        if body is not None and not body.complete:
-            if body.framing is LENGTH:
-                self._left = body.length
-                self.turn(BYPASS)
-            else:
-                last = self._queue[-1] if self._queue else self.current
-                if isinstance(last, Request):
-                    last.keep = False  # nothing is read behind a body that is parsed apart
-                self.parser = HttpRequestParser(BodyAlone(self))
-                self.parser.feed_data(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n")
-        if rest:
-            self.data_received(rest)
-
-    # --- llhttp's events
-    def on_message_begin(self) -> None:
-        """Bound the time for the head that begins."""
-        self._lines, self._control, self._url = [], {}, b""
-        self._head_began = True
-        self.deadline = self.wire.sweep.after(self.timeouts.client_header)
-
-    def on_url(self, part: bytes) -> None:
-        """Take a piece of the target."""
-        self._url += part
-
-    def on_headers_complete(self) -> None:
-        """Put the request in the queue."""
-        self._head_began = False
-        self.receiving = None
-        lines, control = self.head()
-        parser = self.parser
-        assert isinstance(parser, HttpRequestParser)  # noqa: S101  for the type checker
-        request = read_request(
-            parser.get_method(),
-            self._url,
-            parser.get_http_version(),
-            lines,
-            control,
-            keep=parser.should_keep_alive(),
-        )
-        if request.body.framing is not NO_BODY:
-            self.receiving = request.body
-            self.turn(BODY)
-        self._queue.append(request)
-
-    def on_message_complete(self) -> None:
-        """Complete the request, unless llhttp has only stopped before its body."""
-        self._head_began = False
-        if self.receiving is None:
-            self._heard = 0
-        elif not self.parser.should_upgrade():
-            super().on_message_complete()
 
     def body_complete(self) -> None:
         """The request has come in whole: its client has nothing left to be late with."""
@@ -255,14 +163,14 @@ class ClientConnection(Connection):
             # RFC 9112 §6.1: a 1.0 client knows no chunks; the end of the connection ends the body.
             body.outgoing = CLOSE if request.http10 else CHUNKED
         keep = request.keep and request.body.complete and body.outgoing is not CLOSE and not self.leaving
-        framing = b"Transfer-Encoding: chunked\r\n" if body.outgoing is CHUNKED else answer.framing
         self.state, request.keep = STARTED, keep
-        head = b"HTTP/1.1 %d %b\r\n%b%b%b\r\n" % (
+        head = b"HTTP/1.1 %d %b\r\n%b%b%b%b\r\n" % (
             answer.status,
             answer.reason,
             b"".join(answer.lines),
-            framing,
-            self._persistence(request),
+            b"" if b"date" in answer.control else date_line(),  # RFC 9110 §6.6.1: who forwards adds what is missing
+            b"Transfer-Encoding: chunked\r\n" if body.outgoing is CHUNKED else answer.framing,
+            switching(answer) if answer.upgrade else self._persistence(request),
         )
         data = body.begin(self)
         self.sent = len(data)
@@ -280,7 +188,7 @@ class ClientConnection(Connection):
         self.state = STARTED
         self.sent = len(body)
         tail = b"Connection: close\r\n" if request is None else self._persistence(request)
-        self.write(b"%b%b\r\n%b" % (head, tail, body))
+        self.write(b"%b%b%b\r\n%b" % (head, date_line(), tail, body))
         return keep
 
     @staticmethod
@@ -307,13 +215,13 @@ class ClientConnection(Connection):
         if self.lost or self.state is CLOSING:
             return
         request, self.state = self.current, CLOSING
-        if (request is None or request.body.complete) and self.reading is HEAD:
+        if (request is None or request.body.complete) and self.reading is HEAD and not self._unread:
             self.close()
             return
-        if self.reading is not DEAF:
-            self.turn(DEAF)
-        self.release(BY_QUEUE)
+        self.turn(DEAF)
+        self.take_unread()
         self.deadline = self.wire.sweep.after(LINGER)
+        self._linger_until = self.wire.sweep.after(LINGER_AT_MOST)
         self.wire.outbox.post()
         if self.transport.can_write_eof() and not self.ended:
             self.transport.write_eof()
@@ -321,17 +229,9 @@ class ClientConnection(Connection):
             self.close()
 
 
-class BodyAlone:
-    """What a parser tells of a chunked body whose head was parsed before; it is fed a head made up for it."""
-
-    def __init__(self, client: ClientConnection) -> None:
-        self.on_body = client.on_body
-        self._client = client
-
-    def on_message_complete(self) -> None:
-        """The body is complete; nothing is read behind it."""
-        self._client.body_complete()
-        self._client.turn(DEAF)
+def switching(answer: Answer) -> bytes:
+    """Return the lines that end the head of a 101 (RFC 9110 §7.8)."""
+    return b"Connection: Upgrade\r\nUpgrade: %b\r\n" % answer.upgrade
 
 
 def forwarded(address: str) -> bytes:

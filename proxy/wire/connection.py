@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import re
 import socket
 import struct
 from dataclasses import dataclass
@@ -11,20 +10,19 @@ from typing import ClassVar, cast
 from httptools import (
     HttpParserCallbackError,
     HttpParserError,
-    HttpParserInvalidMethodError,
     HttpParserUpgrade,
     HttpRequestParser,
     HttpResponseParser,
 )
 
-from proxy.core.fields import Control, Lines, note
-from proxy.errors import BadRequest, GatewayError, HeaderTooLarge, NotImplementedHere
-from proxy.wire.body import LENGTH, Body
+from proxy.core.fields import CROSSING, Control, Lines, note
+from proxy.errors import BadRequest, GatewayError
+from proxy.wire.body import Body
 from proxy.wire.flow import Outbox
 from proxy.wire.state import READING_STEPS, Reading
 from proxy.wire.sweep import NEVER, Sweep
 
-HEAD, BODY, BYPASS, TUNNEL, DEAF = Reading.HEAD, Reading.BODY, Reading.BYPASS, Reading.TUNNEL, Reading.DEAF
+HEAD, PARSED, COUNTED, CHUNKS, DEAF = Reading.HEAD, Reading.PARSED, Reading.COUNTED, Reading.CHUNKS, Reading.DEAF
 
 # Why reading is held: bits of one number, because this is looked at for every read.
 BY_PEER = 1  # the other side's write buffer is full
@@ -33,7 +31,6 @@ BY_QUEUE = 2  # what has been read has nowhere to go yet
 # Enough to keep a fast reader busy for a turn of the loop, little enough for 1,000 slow ones.
 HIGH_WATER = 512 * 1024
 
-METHOD = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+ ")  # RFC 9110 §5.6.2, and the space behind it
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, zero seconds: closing sends a reset
 
 
@@ -63,8 +60,7 @@ class Connection(asyncio.Protocol):
         self.lost = False
         self.full = False  # our own write buffer is over its high-water mark
         self.held = 0
-        self._heard = 0  # bytes since the last one that belonged to a body
-        self._left = 0  # of a body of known length, what goes past the parser
+        self._left = 0  # of a body of known length, what is still to come
         self._lines: Lines = []
         self._control: Control = {}
 
@@ -157,18 +153,6 @@ class Connection(asyncio.Protocol):
                 other.release(BY_PEER)
 
     # --- bytes in
-    def data_received(self, data: bytes) -> None:
-        """Take a read of any length, cut anywhere: asyncio calls this."""
-        if self.reading is BYPASS:
-            data = self._past_parser(data)
-        if data and self.reading.parses:
-            self._parse(data)
-        self.flush()
-
-    def flush(self) -> None:
-        """Hand on what a read has brought; called behind every read."""
-        raise NotImplementedError
-
     def refuse(self, error: GatewayError) -> None:
         """Take note that what is being read is not fit to be passed on."""
         raise NotImplementedError
@@ -178,39 +162,25 @@ class Connection(asyncio.Protocol):
         assert reading in READING_STEPS[self.reading], f"{self.reading.name} -> {reading.name}"  # noqa: S101  a defect
         self.reading = reading
 
-    def _parse(self, data: bytes) -> None:
-        self._heard += len(data)
+    def parse(self, data: bytes) -> int:
+        """Give bytes to llhttp; return how many it took before an upgrade stopped it. Raises GatewayError."""
         try:
             self.parser.feed_data(data)
         except HttpParserUpgrade as stop:
-            self.upgraded(data[stop.args[0] :])
+            return int(stop.args[0])
         except HttpParserCallbackError as error:
             cause = error.__context__
             if not isinstance(cause, GatewayError):
                 raise
-            self.refuse(cause)
-        except HttpParserInvalidMethodError:
-            # RFC 9110 §15.6.2 asks for 501, if it is a method at all; where the read began earlier we cannot tell.
-            unknown = self._heard == len(data) and METHOD.match(data)
-            self.refuse(NotImplementedHere() if unknown else BadRequest(cause="no method"))
+            raise cause from None
         except HttpParserError as error:
-            self.refuse(BadRequest(cause=str(error)))
-        else:
-            self._after_parsing()
+            raise BadRequest(cause=str(error)) from None
+        return len(data)
 
-    def _after_parsing(self) -> None:
-        # llhttp gathers a head, trailers or a chunk extension without bound: a peer that never ends one is cut off.
-        if self._heard > self.wire.max_head and self.reading is not BYPASS:
-            self.refuse(HeaderTooLarge())
+    def count(self, data: bytes) -> bytes:
+        """Take what belongs to a body of known length, and return what lies behind it."""
         body = self.receiving
-        if self.reading is BODY and body is not None and body.framing is LENGTH and not body.complete:
-            self._left = body.length - body.size
-            self.turn(BYPASS)
-
-    def _past_parser(self, data: bytes) -> bytes:
-        """Take what belongs to the body of known length, and return what lies behind it."""
-        body = self.receiving
-        assert body is not None  # noqa: S101  BYPASS is entered with a body alone
+        assert body is not None  # noqa: S101  COUNTED is entered with a body alone
         left = self._left - len(data)
         if left > 0:
             self._left = left
@@ -218,46 +188,8 @@ class Connection(asyncio.Protocol):
             return b""
         body.feed(data[:left] if left else data)
         self._left = 0
-        self.parser = self.new_parser()  # the old one still waits for the body that went past it
         self.body_complete()
         return data[left:] if left else b""
-
-    def upgraded(self, rest: bytes) -> None:
-        """llhttp has stopped at a message that asks to leave HTTP; `rest` lies behind that message."""
-        raise NotImplementedError
-
-    # --- llhttp's events that mean the same on both sides
-    def on_message_begin(self) -> None:
-        """A head begins."""
-        self._lines, self._control = [], {}
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a field of the head, or behind a chunked body one of the trailers."""
-        lower = name.lower()
-        if lower in self.control_names:
-            note(self._control, lower, value)
-        else:
-            self._lines.append(name + b": " + value + b"\r\n")
-
-    def head(self) -> tuple[Lines, Control]:
-        """Return the fields of a complete head; what comes from now on are trailers."""
-        lines, control = self._lines, self._control
-        # A read may hold more than the head: what was heard is worth counting only where it is a lot.
-        if self._heard > self.wire.max_head and size(lines, control) > self.wire.max_head:
-            raise HeaderTooLarge
-        self._lines, self._control, self._heard = [], {}, 0
-        return lines, control
-
-    def on_body(self, data: bytes) -> None:
-        """Take a piece of the body."""
-        self._heard = 0
-        if self.receiving is not None:
-            self.receiving.feed(data)
-
-    def on_message_complete(self) -> None:
-        """The message is complete, as far as llhttp can see."""
-        self._heard = 0
-        self.body_complete()
 
     def body_complete(self) -> None:
         """The body that is being read has come to its end."""
@@ -267,7 +199,12 @@ class Connection(asyncio.Protocol):
         if self.reading is not HEAD:
             self.turn(HEAD)
 
-
-def size(lines: Lines, control: Control) -> int:
-    """Return the bytes of a header section, near enough."""
-    return sum(map(len, lines)) + sum(len(name) + len(value) for name, value in control.items())
+    # --- llhttp's events that mean the same on both sides
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a field of a head, or behind a chunked body one of the trailers."""
+        lower = name.lower()
+        if lower in self.control_names:
+            note(self._control, lower, value)
+            if lower not in CROSSING:
+                return
+        self._lines.append(name + b": " + value + b"\r\n")

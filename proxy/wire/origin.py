@@ -1,79 +1,72 @@
 """The origin's side: one request at a time, its answer."""
 
-from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from httptools import HttpResponseParser
-
-from proxy.core.fields import ANSWER_CONTROL
 from proxy.core.timeouts import Timeouts
-from proxy.errors import BadUpstream, ConnectionTerminated, GatewayError, HeaderTooLarge, OriginError, UpstreamTimeout
+from proxy.errors import ConnectionTerminated, GatewayError, UpstreamTimeout
 from proxy.wire.body import CLOSE, NO_BODY
 from proxy.wire.client import ClientConnection
-from proxy.wire.connection import BODY, BY_QUEUE, DEAF, HEAD, Connection, Wire
-from proxy.wire.message import Answer, Request, read_answer
+from proxy.wire.connection import BY_QUEUE, HEAD, Wire
+from proxy.wire.origin_reader import ANSWERING, ENDED, HELD, IDLE, SENT, SWITCHED, OriginReader
+from proxy.wire.request import Request
 from proxy.wire.sweep import NEVER
 
 if TYPE_CHECKING:
     from proxy.wire.pool import Pool
 
-# Little is read ahead of the decision whether an answer is passed on; interface.md bounds what is looked at.
-PEEK = 64 * 1024
+# RFC 9110 §10.1.1: how long a body is held back for `100 Continue`; an origin that keeps silent may not know it.
+CONTINUE_WITHIN = 1.0
+# How long a tunnel's last bytes may take to leave, in seconds.
+LAST_BYTES = 2.0
 
 
-class Asking(Enum):
-    """Where the exchange with the origin stands."""
-
-    IDLE = auto()  # in the pool, or not yet used
-    SENT = auto()  # a request is under way, no answer's head has come
-    ANSWERING = auto()  # the answer's head has come
-    ENDED = auto()  # closed, or about to be
-
-
-IDLE, SENT, ANSWERING, ENDED = Asking.IDLE, Asking.SENT, Asking.ANSWERING, Asking.ENDED
-
-
-class OriginConnection(Connection):
-    """One connection to an origin.
-
-    `answer` is there once its head is complete, `fault` once the exchange has failed; `heard` says whether anything
-    came back at all, `reused` whether the connection had served before, `clean` whether it can serve again.
-    """
-
-    control_names = ANSWER_CONTROL
+class OriginConnection(OriginReader):
+    """One connection to an origin: `reused` if it has served before, `clean` if it can serve again."""
 
     def __init__(self, wire: Wire, pool: "Pool") -> None:
         super().__init__(wire)
         self.pool = pool
-        self.state = IDLE
-        self.answer: Answer | None = None
-        self.fault: OriginError | None = None
-        self.heard = self.reused = self.clean = False
-        self._client: ClientConnection | None = None
-        self._request: Request | None = None
-        self._timeouts = Timeouts()
-        self._spoilt = False  # more came than was asked for: not to be used again
-        self._reason = b""
-
-    def new_parser(self) -> HttpResponseParser:
-        """Return a parser of answers."""
-        return HttpResponseParser(self)
+        self.reused = self.clean = False
+        self._closed_well = False  # the origin has said that it sends no more
 
     # --- an exchange
-    def ask(self, client: ClientConnection, request: Request, head: bytes, timeouts: Timeouts) -> None:
-        """Send a request: its head now, its body as it comes."""
-        self.state = SENT
-        self._client, self._request, self._timeouts = client, request, timeouts
+    def ask(self, client: ClientConnection, request: Request, head: bytes, timeouts: Timeouts, *, hold: bool) -> None:
+        """Send a request: its head now, its body as it comes; with `hold` not before the origin wants it."""
+        self.state = HELD if hold else SENT
+        self._client, self._request, self.timeouts = client, request, timeouts
         self.answer = self.fault = None
         self.heard = self._spoilt = False
         self.pair(client)
         self.wire.outbox.send(self.transport, head)
+        if hold:
+            self.deadline = self.wire.sweep.after(CONTINUE_WITHIN)
+        else:
+            self._send_body()
+
+    def _send_body(self) -> None:
+        request, client = self._request, self._client
+        assert request is not None and client is not None  # noqa: S101, PT018  both are there from `ask` to `end`
+        self.state = SENT
         self._await_answer(request)
-        body = request.body
-        if body.framing is not NO_BODY:
-            body.attach(self)
-            body.flush()
+        if request.body.framing is not NO_BODY:
+            request.body.attach(self)
+            self._pump()
             client.release(BY_QUEUE)
+
+    def _pump(self) -> None:
+        """Send what has come of the body; of what is sent again, as much as the origin takes."""
+        request = self._request
+        if request is None or self.lost or self.state is not SENT:
+            return
+        try:
+            request.body.flush()
+        except GatewayError as error:
+            request.broken = error
+            if self._client is not None:
+                self._client.flow.wake()
+            return
+        if request.body.again and not self.full:
+            self.wire.loop.call_soon(self._pump)
 
     def pass_on(self, data: bytes, *, last: bool) -> None:
         """Send more of the request's body."""
@@ -85,18 +78,19 @@ class OriginConnection(Connection):
 
     def _await_answer(self, request: Request) -> None:
         # Before the request is complete it is its sender who may be late: then the client's own deadline counts.
-        self.deadline = self.wire.sweep.after(self._timeouts.response) if request.body.complete else NEVER
+        self.deadline = self.wire.sweep.after(self.timeouts.response) if request.body.complete else NEVER
 
     def pause_writing(self) -> None:
         """Bound the time that the origin may take nothing of a request."""
         super().pause_writing()
-        self.deadline = self.wire.sweep.after(self._timeouts.idle)
+        self.deadline = self.wire.sweep.after(self.timeouts.idle)
 
     def resume_writing(self) -> None:
         """The origin takes the request."""
         super().resume_writing()
         if self.state is SENT and self._request is not None:
             self._await_answer(self._request)
+            self._pump()
 
     def end(self) -> None:
         """Let go of the exchange: back to the pool, which keeps the connection if it is clean."""
@@ -106,25 +100,42 @@ class OriginConnection(Connection):
         self.unpair()
         self.clean = (
             self.fault is None
+            and self.state is ANSWERING
             and not self.lost
             and not self._spoilt
             and self.reading is HEAD
             and request is not None
-            and request.body.complete
+            and (request.body.framing is NO_BODY or request.body.sent)
             and answer is not None
             and answer.keep
             and answer.body.complete
         )
         self._client = self._request = self.receiving = None
-        self.state = IDLE
+        if self.state is not SWITCHED:
+            self.state = IDLE
         self.reused = True
         if self.held:
             self.release(BY_QUEUE)
         self.pool.give_back(self)
 
     def discard(self) -> None:
-        """Close at once: what may still come is no use to anybody."""
+        """Close at once: what may still come is no use to anybody. A tunnel's last bytes are let out."""
+        switched, self.state = self.state is SWITCHED, ENDED
+        if switched:
+            self.deadline = self.wire.sweep.after(LAST_BYTES)
+            self.close()
+        else:
+            self.abort()
+
+    def wanted(self) -> None:
+        """The origin wants the body that was held back."""
+        if self.state is HELD:
+            self._send_body()
+
+    def unasked(self) -> None:
+        """An origin that sends what nobody asked for is not used again (RFC 9112 §9.2)."""
         self.state = ENDED
+        self.pool.forget(self)
         self.abort()
 
     # --- transport
@@ -136,7 +147,7 @@ class OriginConnection(Connection):
             self.pool.forget(self)
             return
         answer = self.answer
-        if answer is not None and answer.body.framing is CLOSE and exc is None and self.state is ANSWERING:
+        if answer is not None and answer.body.framing is CLOSE and self.state is ANSWERING and self._ended_well(exc):
             if not answer.body.complete:
                 self.body_complete()
                 self.flush()
@@ -144,126 +155,27 @@ class OriginConnection(Connection):
         if answer is None or not answer.body.complete:
             self.fail(ConnectionTerminated(cause=str(exc) if exc else "closed by the origin"))
 
+    def eof_received(self) -> bool:
+        """The origin sends no more, and has said so; `connection_lost` follows."""
+        self._closed_well = True
+        return False
+
+    def _ended_well(self, exc: Exception | None) -> bool:
+        # RFC 9112 §9.8: over TLS an end without close_notify may be an attacker's; asyncio tells it by not telling
+        # of the end of file.
+        return exc is None and (self._closed_well or self.transport.get_extra_info("sslcontext") is None)
+
     def expired(self) -> None:
         """The origin has kept us waiting for too long, or has lain idle for long enough."""
-        if self.state is IDLE:
+        if self.state is HELD:
+            self._send_body()
+        elif self.state is ENDED:
+            self.abort()
+        elif self.state is IDLE:
             self.state = ENDED
             self.pool.forget(self)
             self.close()
         elif self.held:  # it is not the origin that is slow
-            self.deadline = self.wire.sweep.after(self._timeouts.idle)
+            self.deadline = self.wire.sweep.after(self.timeouts.idle)
         else:
             self.fail(UpstreamTimeout())
-
-    def fail(self, fault: OriginError) -> None:
-        """The exchange has failed: its coroutine finds the fault when it looks."""
-        if self.fault is None:
-            self.fault = fault
-            if self._client is not None:
-                self._client.flow.wake()
-
-    # --- bytes in
-    def data_received(self, data: bytes) -> None:
-        """Take a read; what nobody asked for ends the connection (RFC 9112 §11.2: response splitting)."""
-        if self.state is IDLE:
-            self.state = ENDED
-            self.pool.forget(self)
-            self.abort()
-            return
-        self.heard = True
-        if self.reading is HEAD and self.answer is not None:
-            self._spoilt = True
-            return
-        Connection.data_received(self, data)
-
-    def flush(self) -> None:
-        """Hand the body on, or hold the reading while nobody has decided where it goes."""
-        answer = self.answer
-        if answer is None or self.fault is not None or self._client is None:
-            return
-        body = answer.body
-        if not body.complete:
-            self.deadline = self.wire.sweep.after(self._timeouts.idle)
-        if body.sink is not None:
-            body.flush()
-            return
-        if body.pending >= PEEK:
-            self.hold(BY_QUEUE)
-        self._client.flow.wake()
-
-    def refuse(self, error: GatewayError) -> None:
-        """The answer is malformed, or rubbish follows a good one."""
-        if self.answer is not None and self.answer.body.complete:
-            self._spoilt = True
-            return
-        if self.reading is not DEAF:
-            self.turn(DEAF)
-        if isinstance(error, OriginError):
-            self.fail(error)
-        else:
-            cause = "header section too large" if isinstance(error, HeaderTooLarge) else error.cause
-            self.fail(BadUpstream(cause=cause))
-
-    def upgraded(self, rest: bytes) -> None:
-        """llhttp has stopped at an upgrade that nobody asked for."""
-        del rest
-        self.refuse(BadUpstream(cause="101 unasked"))
-
-    # --- llhttp's events
-    def on_message_begin(self) -> None:
-        """A head begins; a second answer to one request is none (RFC 9112 §9.2)."""
-        if self.answer is not None:
-            self._spoilt = True
-            raise BadUpstream(cause="more than one answer")
-        self._lines, self._control, self._reason = [], {}, b""
-
-    def on_status(self, part: bytes) -> None:
-        """Take a piece of the reason phrase."""
-        self._reason += part
-
-    def on_headers_complete(self) -> None:
-        """The answer is there, or an interim one that is passed by."""
-        lines, control = self.head()
-        parser, request = self.parser, self._request
-        assert isinstance(parser, HttpResponseParser) and request is not None  # noqa: S101, PT018  for the type checker
-        status = parser.get_status_code()
-        if status < 200:  # noqa: PLR2004  RFC 9110 §15.2: interim
-            self._interim(status, lines)
-            return
-        answer = read_answer(
-            status,
-            self._reason,
-            parser.get_http_version(),
-            lines,
-            control,
-            asked=request.method,
-            keep=parser.should_keep_alive(),
-        )
-        self.state, self.answer, self.receiving = ANSWERING, answer, answer.body
-        if answer.body.framing is NO_BODY:
-            # llhttp would wait for the body that a HEAD answer announces.
-            self.parser = HttpResponseParser(self)
-        else:
-            self.turn(BODY)
-
-    def _interim(self, status: int, lines: list[bytes]) -> None:
-        if status == 101:  # noqa: PLR2004  RFC 9110 §15.2.2
-            raise BadUpstream(cause="101 unasked")
-        client = self._client
-        if client is not None and client.current is not None and not client.current.http10:
-            client.write(b"HTTP/1.1 %d %b\r\n%b\r\n" % (status, self._reason, b"".join(lines)))
-
-    def on_body(self, data: bytes) -> None:
-        """Take a piece of the body; one where there can be none is a second answer in disguise."""
-        if self.reading is not BODY:
-            self._spoilt = True
-            raise BadUpstream(cause="a body where there can be none")
-        self._heard = 0
-        if self.receiving is not None:
-            self.receiving.feed(data)
-
-    def on_message_complete(self) -> None:
-        """Complete the answer."""
-        if self.answer is not None and self.reading.inside:
-            self._heard = 0
-            self.body_complete()

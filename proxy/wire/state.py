@@ -6,21 +6,19 @@ from enum import Enum, auto
 class Reading(Enum):
     """What becomes of the bytes that a connection receives.
 
-    `parses`: they go to the parser; `inside`: a body is being read. Both are asked for every read, and an attribute
-    costs less than looking the member up in a set.
+    `inside`: a body is being read. It is asked for every read, and an attribute costs less than a look into a set.
     """
 
-    HEAD = "between messages, or inside a head", True, False
-    BODY = "inside a body", True, True
-    BYPASS = "inside a body of known length, whose rest needs no parsing", False, True
-    TUNNEL = "past an upgrade: bytes go straight on, for good", False, False
-    DEAF = "about to end: bytes go nowhere", False, False
+    HEAD = "between messages, or inside a head", False
+    PARSED = "inside a body that llhttp takes the framing off", True
+    COUNTED = "inside a body of known length, which needs no parsing", True
+    CHUNKS = "inside a chunked body of a request", True
+    DEAF = "about to end: bytes go nowhere", False
 
     __hash__ = object.__hash__  # members are alone of their kind; Enum's own hash is a call of Python code
 
-    def __init__(self, meaning: str, parses: bool, inside: bool) -> None:  # noqa: FBT001  the columns of a table
+    def __init__(self, meaning: str, inside: bool) -> None:  # noqa: FBT001  the columns of a table
         self.meaning = meaning
-        self.parses = parses
         self.inside = inside
 
 
@@ -34,9 +32,9 @@ class Serving(Enum):
 
 
 READING_STEPS: dict[Reading, frozenset[Reading]] = {
-    Reading.HEAD: frozenset({Reading.HEAD, Reading.BODY, Reading.TUNNEL, Reading.DEAF}),
-    Reading.BODY: frozenset({Reading.HEAD, Reading.BODY, Reading.BYPASS, Reading.DEAF}),
-    Reading.BYPASS: frozenset({Reading.HEAD, Reading.DEAF}),
-    Reading.TUNNEL: frozenset({Reading.DEAF, Reading.HEAD}),
+    Reading.HEAD: frozenset({Reading.HEAD, Reading.PARSED, Reading.COUNTED, Reading.CHUNKS, Reading.DEAF}),
+    Reading.PARSED: frozenset({Reading.HEAD, Reading.COUNTED, Reading.DEAF}),
+    Reading.COUNTED: frozenset({Reading.HEAD, Reading.DEAF}),
+    Reading.CHUNKS: frozenset({Reading.HEAD, Reading.DEAF}),
     Reading.DEAF: frozenset({Reading.DEAF}),
 }

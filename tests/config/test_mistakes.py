@@ -99,8 +99,15 @@ BEHIND = {
     '[[routes]]\npath = "/x"\nupstream = "https://x"\ntimeouts = { idle = 3 }': f"F:11: routes[1].timeouts.idle: {DURATION}",
     '[[routes]]\npath = "/x"\nupstream = "https://x"\ntimeouts = { idel = "3s" }': "F:11: routes[1].timeouts.idel: "
     "unknown key; did you mean idle?",
-    '[[routes]]\npath = "/x"\nupstream = "https://x"\nclient_authorization = "keep"': "F:11: "
-    f"routes[1].client_authorization: {NOT_YET}this version replaces the caller's own",
+    '[[routes]]\npath = "/x"\nupstream = "https://x"\nclient_authorization = "maybe"': "F:11: "
+    "routes[1].client_authorization: 'maybe' is unknown; expected 'replace', 'keep', 'reject'",
+    '[[routes]]\npath = "/x"\nupstream = "https://x"\ninject = { header = "Host" }': "F:11: routes[1].inject: "
+    "'Host' cannot carry a credential; expected the name of a field of its own",
+    '[[routes]]\npath = "/x"\nupstream = "https://x"\ninject = { header = "X-Key", template = "token" }': "F:11: "
+    "routes[1].inject: 'token' is no template; expected for example \"Bearer {token}\"",
+    '[[routes]]\npath = "/x"\nupstream = "https://x"\ninject = { query = "a", cookie = "b" }': "F:11: "
+    'routes[1].inject: is no place for a credential; expected { header = "…", template = "… {token}" }, '
+    '{ query = "…" } or { cookie = "…" }',
     '[credentials.b]\napikey = 5\nsecretkey = "x"': f"F:9: credentials.b.apikey: {SECRET_FORMS}",
     '[credentials.b]\napikey = { env = 3 }\nsecretkey = "x"': f"F:9: credentials.b.apikey: {SECRET_FORMS}",
     '[credentials.b]\napikey = { evn = "hunter2" }\nsecretkey = "x"': f"F:9: credentials.b.apikey: {SECRET_FORMS}",

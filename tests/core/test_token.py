@@ -31,13 +31,6 @@ def test_a_refresh_comes_between_three_quarters_and_85_percent(sent_at: float, l
     assert sent_at + lifetime * 0.75 <= token.stale_at <= sent_at + lifetime * 0.85
 
 
-def test_the_field_is_made_once() -> None:
-    """The value of the Authorization field is ready bytes, the same object each time."""
-    token = Token(TEXT, 1.0, 1.0)
-    assert token.field == b"Bearer f54e34a56b897"
-    assert token.field is token.field
-
-
 def test_a_token_cannot_be_printed() -> None:
     """Neither repr nor str nor format shows the text or the field."""
     token = Token(TEXT, 1.0, 2.0)

@@ -25,6 +25,8 @@ from proxy.wire.pool import Pool
 from proxy.wire.sweep import Sweep
 from tests.fakes.tokens import FakeSource
 
+PSEUDONYM = b"iam-proxy-test"
+
 
 class Time:
     """The sweep's clock: it stands still until a test moves it, so a deadline is met when the test says so."""
@@ -200,9 +202,9 @@ async def gateway_to(
         for rules in table.rules
     }
     ways = [
-        Way(rules, pools[rules.route.upstream], limits, source, DEFAULT_REJECT)
+        Way(rules, pools[rules.route.upstream], limits, PSEUDONYM, source, DEFAULT_REJECT)
         if rules.route.credential
-        else Way(rules, pools[rules.route.upstream], limits)
+        else Way(rules, pools[rules.route.upstream], limits, PSEUDONYM)
         for rules in table.rules
     ]
     clients = Clients()
@@ -211,7 +213,7 @@ async def gateway_to(
     def noted(fact: Finished) -> None:
         bench.note(fact)
 
-    gateway = Gateway(wire, ways, table, noted, limits.max_in_flight, access)
+    gateway = Gateway(wire, ways, table, noted, limits.max_in_flight, access, PSEUDONYM)
     server = await loop.create_server(lambda: ClientConnection(wire, timeouts, gateway.serve, clients), "127.0.0.1", 0)
     bound = server.sockets[0].getsockname()[1]
     bench = Bench(bound, gateway, ways[0].pool, source, wire, time, clients)

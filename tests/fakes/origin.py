@@ -48,8 +48,11 @@ class Visit:
     number: int
 
     async def head(self) -> bytes:
-        """Read a head."""
-        return await self.reader.readuntil(b"\r\n\r\n")
+        """Read a head and note it."""
+        head = await self.reader.readuntil(b"\r\n\r\n")
+        self.origin.heads.append(head)
+        self.origin.news.set()
+        return head
 
     async def request(self) -> Arrived:
         """Read a whole request and note it."""
@@ -96,10 +99,11 @@ async def always_ok(visit: Visit) -> None:
 
 @dataclass
 class RawOrigin:
-    """A listening origin; `script` is run for each connection, `arrived` lists the requests."""
+    """A listening origin; `script` is run for each connection, `arrived` lists whole requests, `heads` heads."""
 
     script: Script = always_ok
     arrived: list[Arrived] = field(default_factory=list)
+    heads: list[bytes] = field(default_factory=list)
     connections: int = 0
     closed: int = 0
     port: int = 0
@@ -109,6 +113,12 @@ class RawOrigin:
     async def got(self, count: int) -> None:
         """Wait until so many requests have arrived."""
         while len(self.arrived) < count:
+            self.news.clear()
+            await self.news.wait()
+
+    async def asked(self, count: int) -> None:
+        """Wait until so many heads have arrived."""
+        while len(self.heads) < count:
             self.news.clear()
             await self.news.wait()
 

@@ -50,7 +50,7 @@ def test_pieces_arrive_in_order_whenever_the_sink_comes(pieces: list[bytes], att
             body.flush()
         body.feed(piece)
         body.flush()
-    body.end()
+    body.complete = True
     if body.sink is None:
         body.attach(sink)
     body.flush()
@@ -64,7 +64,7 @@ def test_pieces_arrive_in_order_whenever_the_sink_comes(pieces: list[bytes], att
 def test_a_kept_body_is_sent_a_second_time_byte_for_byte(pieces: list[bytes], first: int, limit: int) -> None:
     """Whatever part of the body the first sink had, the second gets all of it; above the limit it is let go."""
     body, one, two = Body(CHUNKED), Sink(), Sink()
-    body.keep(limit)
+    body.keep(limit, limit)
     body.attach(one)
     for number, piece in enumerate(pieces):
         if number == first and body.replayable:
@@ -72,7 +72,7 @@ def test_a_kept_body_is_sent_a_second_time_byte_for_byte(pieces: list[bytes], fi
             body.attach(two)
         body.feed(piece)
         body.flush()
-    body.end()
+    body.complete = True
     if body.sink is one and body.replayable:
         body.flush()
         body.detach()
@@ -90,7 +90,11 @@ def test_a_kept_body_is_sent_a_second_time_byte_for_byte(pieces: list[bytes], fi
 def test_a_body_that_is_announced_above_the_limit_is_never_kept() -> None:
     """A Content-Length above the limit decides before the first byte."""
     body = Body(LENGTH, 11)
-    body.keep(10)
+    body.keep(10, 10)
+    assert body.replayable  # as long as nothing of it is gone
+    body.attach(Sink())
+    body.feed(b"x")
+    body.flush()
     assert not body.replayable
 
 
@@ -107,7 +111,7 @@ def test_framing_on_the_way_out(outgoing: object, sent: bytes) -> None:
     body.outgoing = outgoing  # type: ignore[assignment]  # parametrised
     body.feed(b"a")
     body.feed(b"b")
-    body.end()
+    body.complete = True
     sink = Sink()
     assert body.begin(sink) == sent
     body.flush()

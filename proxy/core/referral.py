@@ -1,0 +1,98 @@
+"""What an answer says of its origin, as it has to read at the gateway (interface.md, "Redirects and cookies")."""
+
+import re
+from dataclasses import dataclass
+
+from proxy.core.fields import Lines, name_of
+from proxy.core.injection import without_parameter
+from proxy.core.paths import joined
+
+# RFC 3986 §4.2: a URL with a scheme, or one that begins with the authority.
+WITH_AUTHORITY = re.compile(rb"(?:https?:)?//([^/?#]*)([^?#]*)(.*)", re.IGNORECASE | re.DOTALL)
+# What every browser reads: `5; url=…`, quoted or not.
+REFRESH = re.compile(rb"(\s*[0-9.]*\s*[;,]\s*url\s*=\s*)([\"']?)(.*?)(\2\s*)", re.IGNORECASE | re.DOTALL)
+LINK = re.compile(rb"<([^<>]*)>")
+WEB_PORTS = frozenset((80, 443))
+# Names that promise what a cookie without Secure would break (RFC 6265bis §4.1.3), whatever their case.
+PROMISES = (b"__host-", b"__secure-")
+
+
+@dataclass(frozen=True, slots=True)
+class Referral:
+    """The way back of one route: `base` is what the origin's paths begin with, `prefix` what the gateway's do instead.
+
+    `parameter` is the name of an injected query parameter, which must not come back.
+    """
+
+    host: bytes
+    port: int
+    base: bytes = b""
+    prefix: bytes = b""
+    parameter: bytes | None = None
+
+    def lines(self, lines: Lines, gateway: bytes) -> Lines:
+        """Return an answer's field lines as a client has to read them that knows the gateway as `gateway`."""
+        return [self._line(line, gateway) for line in lines]
+
+    def _line(self, line: bytes, gateway: bytes) -> bytes:
+        field, _, value = line.partition(b":")
+        value = value.strip()
+        match name_of(line):
+            case b"location" | b"content-location":
+                changed = self.url(value, gateway)
+            case b"refresh":
+                changed = REFRESH.sub(lambda m: m[1] + m[2] + self.url(m[3], gateway) + m[4], value, count=1)
+            case b"link":
+                changed = LINK.sub(lambda m: b"<%b>" % self.url(m[1], gateway), value)
+            case b"set-cookie":
+                changed = self.cookie(value)
+            case _:
+                return line
+        return line if changed == value else b"%b: %b\r\n" % (field, changed)
+
+    def url(self, url: bytes, gateway: bytes) -> bytes:
+        """Return a URL that names the origin as one that names the gateway; any other as it is."""
+        if self.parameter is not None:
+            url = without_parameter(url, self.parameter)
+        absolute = WITH_AUTHORITY.fullmatch(url)
+        if absolute:
+            path = self.path(absolute[2] or b"/") if self._is_origin(absolute[1]) else None
+            if path is None:
+                return url
+            return (b"http://" + gateway if gateway else b"") + path + absolute[3]
+        end = min((at for at in (url.find(b"?"), url.find(b"#")) if at >= 0), default=len(url))
+        path = self.path(url[:end]) if url.startswith(b"/") else None
+        return url if path is None else path + url[end:]
+
+    def _is_origin(self, authority: bytes) -> bool:
+        name, colon, port = authority.lower().rpartition(b":")
+        if not colon or not port.isdigit():
+            # Behind a load balancer that speaks TLS an origin may call itself http: the host alone tells.
+            return authority.lower().rstrip(b":") == self.host and self.port in WEB_PORTS
+        return name == self.host and int(port) == self.port
+
+    def path(self, path: bytes) -> bytes | None:
+        """Return the gateway's path for a path of the origin, or None where the route leads to no such path."""
+        if not (path == self.base or path.startswith(self.base + b"/")):
+            return None
+        rest = path[len(self.base) :] or b"/"
+        return joined(self.prefix, rest) if self.prefix else rest
+
+    def cookie(self, value: bytes) -> bytes:
+        """Return a Set-Cookie value that a client on plain http at the gateway keeps and sends back."""
+        pair, *attributes = value.split(b";")
+        if pair.strip().lower().startswith(PROMISES):
+            return value
+        kept = (self._attribute(attribute) for attribute in attributes)
+        return b";".join([pair, *(attribute for attribute in kept if attribute is not None)])
+
+    def _attribute(self, attribute: bytes) -> bytes | None:
+        name, _, value = attribute.strip().partition(b"=")
+        match name.strip().lower():
+            case b"domain" | b"secure":
+                return None
+            case b"samesite" if value.strip().lower() == b"none":
+                return b" SameSite=Lax"  # RFC 6265bis §5.7: None is taken with Secure alone
+            case b"path" if self.base or self.prefix:
+                return b" Path=" + (self.path(value.strip()) or self.prefix or b"/")
+        return attribute

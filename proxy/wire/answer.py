@@ -1,0 +1,67 @@
+"""What an answer says before its body (RFC 9112 §4), and how that is delimited."""
+
+from dataclasses import dataclass
+
+from proxy.core.fields import Control, Lines, nominated, options, without
+from proxy.errors import BadUpstream
+from proxy.wire.body import CHUNKED, CLOSE, EMPTY, LENGTH, Body, read_length
+from proxy.wire.request import Request
+
+SWITCHING = 101  # RFC 9110 §15.2.2
+
+
+@dataclass(slots=True)
+class Answer:
+    """An answer under way. `keep` says whether the origin's connection may be used again after it."""
+
+    status: int
+    reason: bytes
+    http10: bool
+    keep: bool
+    lines: Lines
+    control: Control
+    body: Body
+    framing: bytes = b""
+    upgrade: bytes = b""
+
+
+def read_answer(
+    status: int, reason: bytes, version: str, lines: Lines, control: Control, *, asked: Request, keep: bool
+) -> Answer:
+    """Turn a parsed head into an answer to the request `asked`. Raises BadUpstream."""
+    if version not in {"1.1", "1.0"} or status < 100:  # noqa: PLR2004  RFC 9110 §15
+        raise BadUpstream(cause=f"HTTP version {version}, status {status}")
+    http10 = version == "1.0"
+    body, framing = answer_body(status, control, asked=asked.method)
+    if b"connection" in control:
+        lines = without(lines, nominated(control))
+    answer = Answer(status, reason, http10, keep and body.framing is not CLOSE, lines, control, body, framing)
+    if status == SWITCHING:
+        _read_switch(answer, asked)
+    return answer
+
+
+def _read_switch(answer: Answer, asked: Request) -> None:
+    """See that an origin changes to what it was asked for (RFC 9110 §7.8). Raises BadUpstream."""
+    chosen = options(answer.control.get(b"upgrade", b""))
+    if b"upgrade" not in nominated(answer.control) or not chosen or not set(chosen) <= set(options(asked.upgrade)):
+        raise BadUpstream(cause="101 to a protocol that was not asked for")
+    answer.upgrade = answer.control[b"upgrade"]
+
+
+def answer_body(status: int, control: Control, *, asked: bytes) -> tuple[Body, bytes]:
+    """Return the still empty body of an answer and the Content-Length line to send, if any (RFC 9112 §6.3)."""
+    coding, value = control.get(b"transfer-encoding"), control.get(b"content-length")
+    length = None if value is None else read_length(value)
+    if value is not None and length is None:
+        raise BadUpstream(cause="malformed Content-Length")
+    if coding is not None and (length is not None or options(coding) != [b"chunked"]):
+        raise BadUpstream(cause="ambiguous Transfer-Encoding")
+    line = b"" if length is None else b"Content-Length: %d\r\n" % length
+    if asked == b"HEAD" or status in {204, 304} or status < 200:  # noqa: PLR2004  RFC 9110 §15: 1xx are interim
+        return EMPTY, b"" if status in {101, 204} else line
+    if coding is not None:
+        return Body(CHUNKED), b""
+    if length is None:
+        return Body(CLOSE), b""
+    return Body(LENGTH, length) if length else EMPTY, line

@@ -206,16 +206,16 @@ class Exchange:
                 await client.flow
             if request.broken is not None:
                 raise request.broken
-            if origin.answer is None:
-                assert origin.fault is not None  # noqa: S101  for the type checker
+            answer, fault = origin.answer, origin.fault
+            if fault is not None:
                 if not (repeatable and died_idle(origin)):
-                    raise origin.fault
-            elif origin.answer.status == EXPECTATION_FAILED and hold and self.fact.attempts == 1:
+                    raise fault
+            elif answer is not None:
+                if not (answer.status == EXPECTATION_FAILED and hold and self.fact.attempts == 1):
+                    return answer
                 # RFC 9110 §10.1.1: the expectation was ours, so it is for us to do without.
                 hold = False
                 head = way.head(client, request, token, request_id, expect=request.expects)
-            else:
-                return origin.answer
             self._release()
 
     async def _connect(self) -> OriginConnection:
@@ -299,8 +299,8 @@ class Exchange:
         client, origin = self.client, self.origin
         assert origin is not None  # noqa: S101  for the type checker
         idle = self.way.route.timeouts.idle
-        self.tunnel = tunnel = Tunnel(client, origin, self.gateway.wire.sweep, idle, client.flow.wake)
-        tunnel.open(client.take_unread(), origin.behind_switch)
+        self.tunnel = tunnel = Tunnel(self.gateway.wire.sweep, idle, client.flow.wake)
+        tunnel.open(client, origin, client.take_unread(), origin.behind_switch)
         try:
             while not tunnel.over:
                 await client.flow

@@ -244,6 +244,19 @@ async def test_answers_without_a_body() -> None:
     assert (rest, origin.connections) == ([204, 304, 200], 1)
 
 
+async def test_answers_without_a_body_know_nothing_of_each_other() -> None:
+    """An empty answer to a POST, then another to a GET on another connection: both arrive."""
+    async with (
+        raw_origin(answers(*[b"HTTP/1.1 204 No Content\r\n\r\n"] * 4)) as origin,
+        gateway_to(origin.port) as bench,
+    ):
+        for _ in range(2):
+            async with bench.client() as client:
+                await client.send(b"POST / HTTP/1.1\r\nHost: g\r\nContent-Length: 1\r\n\r\nx")
+                assert (await client.answer()).status == 204
+                assert (await client.get()).status == 204
+
+
 async def test_a_close_delimited_answer_is_whole_when_the_origin_closes() -> None:
     """Without a length the origin's close ends the body; a 1.1 client gets it in chunks and may go on."""
     async with (

@@ -82,8 +82,10 @@ class Body:
 
     def begin(self, sink: Sink) -> bytes:
         """Return what has come, framed, to be sent behind a head; the rest goes to `sink`."""
+        if self.framing is NO_BODY:
+            return b""  # and nothing is noted: EMPTY belongs to everybody
         self.sink, self.sent = sink, self.complete
-        return b"" if self.framing is NO_BODY else self.take()
+        return self.take()
 
     def detach(self) -> None:
         """The sink takes no more."""

@@ -11,6 +11,7 @@ from proxy.wire.body import Body
 SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;[\t -~\x80-\xff]*)?")
 # RFC 9110 §5.1 and §5.5: a name, a colon right behind it, visible characters, spaces and tabs.
 FIELD = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([\t -~\x80-\xff]*?)[ \t]*")
+FRAMING = frozenset((b"content-length", b"transfer-encoding"))  # in trailers they are an attack and nothing else
 HEX_DIGIT = re.compile(rb"[0-9A-Fa-f]")
 
 # How much framing may outweigh content before a body counts as an attack (the rule of Go's net/http): every chunk may
@@ -106,7 +107,7 @@ class Chunks:
 
     def _trailer(self, line: bytes) -> None:
         match = FIELD.fullmatch(line)
-        if match is None:
+        if match is None or match[1].lower() in FRAMING:
             raise BadRequest(cause="malformed trailer")
         self._room -= len(line) + 2
         if self._room < 0:

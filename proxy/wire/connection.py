@@ -88,6 +88,8 @@ class Connection(asyncio.Protocol):
         del exc
         self.lost = True
         self.wire.sweep.watched.discard(self)
+        # A parser holds the methods of its connection: without this only the garbage collector would free them.
+        self.parser = None  # type: ignore[assignment]  # nothing is parsed from now on
 
     def write(self, data: bytes) -> None:
         """Send `data` at the end of this turn."""

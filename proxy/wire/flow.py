@@ -7,6 +7,10 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+# One turn of the loop may read megabytes from one socket. What is more than this, in bytes, is written as it comes, so
+# that a slow receiver is noticed before it costs more than its write buffer.
+MUCH = 16 * 1024
+
 
 class Outbox:
     """Gathers what is written during one turn of the loop and writes it at the turn's end.
@@ -29,6 +33,8 @@ class Outbox:
             letters[transport] = [data]
         else:
             pieces.append(data)
+            if len(data) > MUCH:
+                self.post()
 
     def post(self) -> None:
         """Write everything now."""

@@ -36,6 +36,7 @@ class OriginConnection(OriginReader):
         self._client, self._request, self.timeouts = client, request, timeouts
         self.answer = self.fault = None
         self.heard = self._spoilt = False
+        self._start = b""
         self.pair(client)
         self.wire.outbox.send(self.transport, head)
         if hold:

@@ -15,6 +15,7 @@ from proxy.wire.request import Request
 
 # Little is read ahead of the decision whether an answer is passed on; interface.md bounds what is looked at.
 PEEK = 64 * 1024
+START = b"HTTP/1."
 CONTINUE = 100
 FINAL = 200  # RFC 9110 §15: what is below is interim
 
@@ -54,6 +55,7 @@ class OriginReader(Connection):
         self._request: Request | None = None
         self._spoilt = False  # more came than was asked for, or less was sent than announced: not to be used again
         self._reason = b""
+        self._start = b""  # the first bytes of an answer
         self._heard = 0  # bytes since the last one that belonged to a body
 
     def new_parser(self) -> HttpResponseParser:
@@ -78,22 +80,35 @@ class OriginReader(Connection):
     # --- bytes in
     def data_received(self, data: bytes) -> None:
         """Take a read of any length; what nobody asked for ends the connection (RFC 9112 §11.2: response splitting)."""
-        reading = self.reading
         if self.state is IDLE:
             self.unasked()
             return
         self.heard = True
+        at_most = self.wire.max_head
+        if len(data) <= at_most or self.reading is COUNTED:
+            self._take(data)
+        else:
+            # What llhttp gathers within one read counts too.
+            for at in range(0, len(data), at_most):
+                self._take(data[at : at + at_most])
+        self.flush()
+
+    def _take(self, data: bytes) -> None:
+        reading = self.reading
         if reading is COUNTED:
             if self.count(data):
                 self._spoilt = True
         elif reading is PARSED or (reading is HEAD and self.answer is None):
             self._parse(data)
+        elif self.state is SWITCHED:
+            self.behind_switch += data
         else:
             self._spoilt = True
-            return
-        self.flush()
 
     def _parse(self, data: bytes) -> None:
+        if self._heard < len(START) and not self._starts(data):
+            self.refuse(BadUpstream(cause="not HTTP/1"))
+            return
         self._heard += len(data)
         try:
             taken = self.parse(data)
@@ -108,6 +123,13 @@ class OriginReader(Connection):
         elif self.reading is PARSED and self.answer is not None and self.answer.body.framing is LENGTH:
             self._left = self.answer.body.length - self.answer.body.size
             self.turn(COUNTED)
+
+    def _starts(self, data: bytes) -> bool:
+        """Return whether an answer begins as one of HTTP/1 does; llhttp would take RTSP for it."""
+        if self.answer is not None:
+            return True
+        self._start += data[: len(START) - len(self._start)]
+        return START.startswith(self._start)
 
     def flush(self) -> None:
         """Hand the body on, or hold the reading while nobody has decided where it goes."""
@@ -208,8 +230,10 @@ class OriginReader(Connection):
         answer = self.answer
         if answer is None or not self.reading.inside:
             return
-        if self._lines:
-            lines, _ = self._fields()
+        if self._lines or self._control:
+            lines, control = self._fields()
+            if b"transfer-encoding" in control:
+                raise BadUpstream(cause="framing in trailers")
             answer.body.trailers = b"".join(without(lines, NO_TRAILERS | nominated(answer.control)))
         self._heard = 0
         self.body_complete()

@@ -14,31 +14,20 @@ class Tunnel:
     client. `wake` is called once, when it is `over`; the connections themselves belong to whoever opened the tunnel.
     """
 
-    def __init__(
-        self, client: Connection, origin: Connection, sweep: Sweep, idle: float, wake: Callable[[], None]
-    ) -> None:
+    def __init__(self, sweep: Sweep, idle: float, wake: Callable[[], None]) -> None:
         self.over = False
+        self.received = self.sent = 0
         self.deadline = NEVER
-        self._client, self._origin = End(self, client), End(self, origin)
-        self._client.other, self._origin.other = self._origin, self._client
         self._sweep = sweep
         self._idle = idle
         self._wake = wake
 
-    @property
-    def received(self) -> int:
-        """Bytes that came from the client."""
-        return self._client.count
-
-    @property
-    def sent(self) -> int:
-        """Bytes that went to the client."""
-        return self._origin.count
-
-    def open(self, from_client: bytes, from_origin: bytes) -> None:
+    def open(self, client: Connection, origin: Connection, from_client: bytes, from_origin: bytes) -> None:
         """Take over both transports; what has come behind the handshake goes first."""
         self._sweep.watched.add(self)
-        for end, early in ((self._client, from_client), (self._origin, from_origin)):
+        ends = ClientEnd(self, client), OriginEnd(self, origin)
+        for end, other, early in zip(ends, reversed(ends), (from_client, from_origin), strict=True):
+            end.other = other
             end.connection.deadline = NEVER
             end.connection.transport.set_protocol(end)
             if early:
@@ -68,34 +57,34 @@ class End(asyncio.Protocol):
 
     def __init__(self, tunnel: Tunnel, connection: Connection) -> None:
         self.connection = connection
-        self.count = 0
-        self._tunnel = tunnel
-        self._ended = False
+        self.tunnel = tunnel
+        self.ended = False
 
     def data_received(self, data: bytes) -> None:
         """Pass bytes on."""
-        self.count += len(data)
         self.other.connection.write(data)
-        self._tunnel.moved()
+        self.tunnel.moved()
 
     def eof_received(self) -> bool:
         """Pass the end on; the other direction stays open, where the transports can do that (TLS cannot)."""
-        self._ended = True
-        if self.other._ended or not self._can_half_close():  # noqa: SLF001  the other end of the same tunnel
-            self._tunnel.end()
+        self.ended = True
+        there = self.other.connection.transport
+        if (
+            self.other.ended
+            or there.is_closing()
+            or not (self.connection.transport.can_write_eof() and there.can_write_eof())
+        ):
+            self.tunnel.end()
             return False
         self.connection.wire.outbox.post()
-        if not self.other.connection.transport.is_closing():
-            self.other.connection.transport.write_eof()
+        there.write_eof()
         return True
-
-    def _can_half_close(self) -> bool:
-        return all(end.connection.transport.can_write_eof() for end in (self, self.other))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """One side is gone: so is the tunnel."""
         self.connection.connection_lost(exc)
-        self._tunnel.end()
+        self.tunnel.end()
+        del self.other  # two ends that hold each other would wait for the garbage collector
 
     def pause_writing(self) -> None:
         """Stop the other side."""
@@ -104,3 +93,21 @@ class End(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Let the other side go on."""
         Connection.resume_writing(self.connection)
+
+
+class ClientEnd(End):
+    """The end where the client is."""
+
+    def data_received(self, data: bytes) -> None:
+        """Pass bytes on."""
+        self.tunnel.received += len(data)
+        super().data_received(data)
+
+
+class OriginEnd(End):
+    """The end where the origin is."""
+
+    def data_received(self, data: bytes) -> None:
+        """Pass bytes on."""
+        self.tunnel.sent += len(data)
+        super().data_received(data)

@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-import socket
-import struct
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 
@@ -23,6 +21,7 @@ from proxy.wire.connection import Wire
 from proxy.wire.flow import Outbox
 from proxy.wire.pool import Pool
 from proxy.wire.sweep import Sweep
+from tests.fakes.server import reset
 from tests.fakes.tokens import FakeSource
 
 PSEUDONYM = b"iam-proxy-test"
@@ -47,6 +46,7 @@ class Answered:
     head: bytes
     body: bytes
     whole: bool = True
+    trailers: bytes = b""
 
     @property
     def fields(self) -> list[tuple[bytes, bytes]]:
@@ -99,7 +99,8 @@ class RawClient:
             body = b""
             while size := int((await self.reader.readuntil(b"\r\n")), 16):
                 body += (await self.reader.readexactly(size + 2))[:-2]
-            await self.reader.readexactly(2)
+            while (line := await self.reader.readuntil(b"\r\n")) != b"\r\n":
+                answered.trailers += line
             return body
         return await self.reader.read()
 
@@ -116,9 +117,7 @@ class RawClient:
 
     def reset(self) -> None:
         """Go away with a reset."""
-        linger = struct.pack("ii", 1, 0)
-        self.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-        self.writer.transport.abort()
+        reset(self.writer)
 
 
 @dataclass

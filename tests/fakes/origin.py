@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
-from tests.fakes.server import serving
+from tests.fakes.server import reset, serving
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 UNAUTHORIZED = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 4\r\n\r\ndead"
@@ -18,6 +18,7 @@ class Arrived:
     head: bytes
     body: bytes
     connection: int
+    trailers: bytes = b""
 
     @property
     def line(self) -> bytes:
@@ -46,6 +47,7 @@ class Visit:
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
     number: int
+    trailers: bytes = b""
 
     async def head(self) -> bytes:
         """Read a head and note it."""
@@ -57,7 +59,8 @@ class Visit:
     async def request(self) -> Arrived:
         """Read a whole request and note it."""
         head = await self.head()
-        arrived = Arrived(head, await self.body(head), self.number)
+        self.trailers = b""
+        arrived = Arrived(head, await self.body(head), self.number, self.trailers)
         self.origin.arrived.append(arrived)
         self.origin.news.set()
         return arrived
@@ -77,7 +80,8 @@ class Visit:
         while size := int(await self.reader.readline(), 16):
             body += await self.reader.readexactly(size)
             await self.reader.readexactly(2)
-        await self.reader.readline()
+        while (line := await self.reader.readuntil(b"\r\n")) != b"\r\n":
+            self.trailers += line
         return body
 
     async def send(self, data: bytes) -> None:
@@ -87,7 +91,7 @@ class Visit:
 
     def reset(self) -> None:
         """End the connection with a reset."""
-        self.writer.transport.abort()
+        reset(self.writer)
 
 
 async def always_ok(visit: Visit) -> None:

@@ -1,0 +1,1 @@
+"""What crosses the gateway, and what must not: raw sockets on both sides."""

@@ -1,0 +1,88 @@
+"""What connections cost, and that it is given back."""
+
+import asyncio
+import gc
+import weakref
+from collections.abc import Iterator
+
+import pytest
+
+from tests.fakes.gateway import gateway_to
+from tests.fakes.origin import Visit, raw_origin
+from tests.intermediary.test_upgrade import echo, opened
+
+pytestmark = pytest.mark.usefixtures("loop_factory", "no_collector")
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    """Do without the garbage collector, as the gateway nearly does."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+async def test_a_connection_that_has_ended_is_freed() -> None:
+    """By its reference count, on both sides: nothing waits for the garbage collector."""
+    async with raw_origin() as origin, gateway_to(origin.port) as bench:
+        async with bench.client() as client:
+            await client.get()
+            await client.send(b"POST / HTTP/1.1\r\nHost: g\r\nContent-Length: 3\r\n\r\nabc")
+            await client.answer()
+            here = weakref.ref(next(iter(bench.clients)))
+            there = weakref.ref(next(iter(bench.pool._idle)))
+        await bench.clients.gone()
+        bench.pool.close()
+        await bench.turns(5)
+        assert (here(), there()) == (None, None)
+
+
+async def test_a_tunnel_that_is_over_is_freed() -> None:
+    """Both ends of it too."""
+    async with raw_origin(echo) as origin, gateway_to(origin.port) as bench:
+        async with bench.client() as client:
+            await opened(client)
+            here = weakref.ref(next(iter(bench.clients)))
+        await bench.facts(1)
+        await bench.clients.gone()
+        await bench.turns(20)
+        assert here() is None
+
+
+async def test_a_request_that_was_never_finished_is_freed() -> None:
+    """A head in part, then the end."""
+    async with raw_origin() as origin, gateway_to(origin.port) as bench:
+        async with bench.client() as client:
+            await client.send(b"GET / HTTP/1.1\r\nHost: ")
+            await bench.turns(20)
+            here = weakref.ref(next(iter(bench.clients)))
+        await bench.clients.gone()
+        await bench.turns(5)
+        assert here() is None
+
+
+async def test_one_turn_of_the_loop_does_not_fill_the_memory() -> None:
+    """A fast origin and a client that does not read: what is written and not sent stays within the write buffer."""
+    sent = asyncio.Event()
+
+    async def flood(visit: Visit) -> None:
+        await visit.request()
+        await visit.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n")
+        for _ in range(100):
+            visit.writer.write(bytes(1_000_000))
+            if visit.writer.transport.get_write_buffer_size() > 50_000_000:
+                sent.set()
+        await visit.writer.drain()
+
+    async with raw_origin(flood) as origin, gateway_to(origin.port) as bench, bench.client() as client:
+        await client.send(b"GET / HTTP/1.1\r\nHost: g\r\n\r\n")
+        await sent.wait()
+        connection = next(iter(bench.clients))
+        most = 0
+        for _ in range(200):
+            await bench.turns(1)
+            most = max(most, connection.transport.get_write_buffer_size())  # type: ignore[attr-defined]
+        assert 0 < most < 2 * 1024 * 1024
+        client.reset()
+        await bench.clients.gone()

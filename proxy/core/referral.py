@@ -10,7 +10,7 @@ from proxy.core.paths import joined
 # RFC 3986 §4.2: a URL with a scheme, or one that begins with the authority.
 WITH_AUTHORITY = re.compile(rb"(?:https?:)?//([^/?#]*)([^?#]*)(.*)", re.IGNORECASE | re.DOTALL)
 # What every browser reads: `5; url=…`, quoted or not.
-REFRESH = re.compile(rb"(\s*[0-9.]*\s*[;,]\s*url\s*=\s*)([\"']?)(.*?)(\2\s*)", re.IGNORECASE | re.DOTALL)
+REFRESH = re.compile(rb"(\s*[0-9.]*\s*[;,]\s*url\s*=\s*)([\"']?)(.*?)(\2\s*)\Z", re.IGNORECASE | re.DOTALL)
 LINK = re.compile(rb"<([^<>]*)>")
 WEB_PORTS = frozenset((80, 443))
 # Names that promise what a cookie without Secure would break (RFC 6265bis §4.1.3), whatever their case.

@@ -50,9 +50,9 @@ class Answered:
 
     @property
     def fields(self) -> list[tuple[bytes, bytes]]:
-        """The fields in order, names as they came."""
+        """The fields in order, names as they came, values without the space around them."""
         lines = self.head.split(b"\r\n")[1:-2]
-        return [(name, value) for name, _, value in (line.partition(b": ") for line in lines)]
+        return [(name, value.strip(b" \t")) for name, _, value in (line.partition(b":") for line in lines)]
 
     def values(self, name: bytes) -> list[bytes]:
         """The values of a field, in order."""
@@ -65,6 +65,18 @@ class RawClient:
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def to(cls, port: int) -> AsyncIterator["RawClient"]:
+        """Connect to a loopback port."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            yield cls(reader, writer)
+        finally:
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
 
     async def send(self, data: bytes) -> None:
         """Send bytes as they are."""
@@ -157,17 +169,9 @@ class Bench:
         for _ in range(count):
             await asyncio.sleep(0)
 
-    @contextlib.asynccontextmanager
-    async def client(self) -> AsyncIterator[RawClient]:
+    def client(self) -> contextlib.AbstractAsyncContextManager[RawClient]:
         """Connect a client."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-        client = RawClient(reader, writer)
-        try:
-            yield client
-        finally:
-            writer.close()
-            with contextlib.suppress(ConnectionError):
-                await writer.wait_closed()
+        return RawClient.to(self.port)
 
 
 def upstream(port: int, base: bytes = b"", host: str = "127.0.0.1", scheme: str = "http") -> Upstream:

@@ -27,9 +27,9 @@ class Arrived:
 
     @property
     def fields(self) -> list[tuple[bytes, bytes]]:
-        """The fields in order, names as they came."""
+        """The fields in order, names as they came, values without the space around them."""
         lines = self.head.split(b"\r\n")[1:-2]
-        return [(name, value) for name, _, value in (line.partition(b": ") for line in lines)]
+        return [(name, value.strip(b" \t")) for name, _, value in (line.partition(b":") for line in lines)]
 
     def values(self, name: bytes) -> list[bytes]:
         """The values of a field, in order."""

@@ -1,5 +1,7 @@
 """The origin's side: one request at a time, its answer."""
 
+import asyncio
+import ssl
 from typing import TYPE_CHECKING
 
 from proxy.core.timeouts import Timeouts
@@ -27,7 +29,7 @@ class OriginConnection(OriginReader):
         super().__init__(wire)
         self.pool = pool
         self.reused = self.clean = False
-        self._closed_well = False  # the origin has said that it sends no more
+        self._ended_well = False
 
     # --- an exchange
     def ask(self, client: ClientConnection, request: Request, head: bytes, timeouts: Timeouts, *, hold: bool) -> None:
@@ -148,7 +150,8 @@ class OriginConnection(OriginReader):
             self.pool.forget(self)
             return
         answer = self.answer
-        if answer is not None and answer.body.framing is CLOSE and self.state is ANSWERING and self._ended_well(exc):
+        ended_well = exc is None and self._ended_well
+        if answer is not None and answer.body.framing is CLOSE and self.state is ANSWERING and ended_well:
             if not answer.body.complete:
                 self.body_complete()
                 self.flush()
@@ -157,14 +160,9 @@ class OriginConnection(OriginReader):
             self.fail(ConnectionTerminated(cause=str(exc) if exc else "closed by the origin"))
 
     def eof_received(self) -> bool:
-        """The origin sends no more, and has said so; `connection_lost` follows."""
-        self._closed_well = True
+        """The origin sends no more; `connection_lost` follows."""
+        self._ended_well = said_goodbye(self.transport)
         return False
-
-    def _ended_well(self, exc: Exception | None) -> bool:
-        # RFC 9112 §9.8: over TLS an end without close_notify may be an attacker's; asyncio tells it by not telling
-        # of the end of file.
-        return exc is None and (self._closed_well or self.transport.get_extra_info("sslcontext") is None)
 
     def expired(self) -> None:
         """The origin has kept us waiting for too long, or has lain idle for long enough."""
@@ -180,3 +178,19 @@ class OriginConnection(OriginReader):
             self.deadline = self.wire.sweep.after(self.timeouts.idle)
         else:
             self.fail(UpstreamTimeout())
+
+
+def said_goodbye(transport: asyncio.Transport) -> bool:
+    """Return whether an end is what the origin wanted: over TLS without close_notify it may be an attacker's.
+
+    RFC 9112 §9.8; asyncio does not tell the two apart, OpenSSL does when it is asked for more.
+    """
+    tls = transport.get_extra_info("ssl_object")
+    if tls is None:
+        return True
+    try:
+        return not tls.read(1)
+    except ssl.SSLZeroReturnError:
+        return True
+    except ssl.SSLError:
+        return False

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from proxy.core.access import Access
 from proxy.core.events import Finished
+from proxy.core.fields import REFERRING
 from proxy.core.problem import NAME, problem
 from proxy.core.refusal import LOOKED_AT, dead
 from proxy.core.routing import RouteTable, split_authority
@@ -25,7 +26,7 @@ from proxy.errors import (
 from proxy.tokens.source import TokenSource
 from proxy.way import Way
 from proxy.wire.answer import Answer
-from proxy.wire.body import NO_BODY
+from proxy.wire.body import EMPTY
 from proxy.wire.client import STARTED, UNIX, ClientConnection
 from proxy.wire.connection import BY_QUEUE, Wire
 from proxy.wire.origin import OriginConnection
@@ -88,7 +89,8 @@ class Gateway:
 
     def judge(self, client: ClientConnection, request: Request) -> Way:
         """Return the way of a request. Raises RequestRefused."""
-        self.judge_caller(client, request)
+        if not client.admitted or request.absolute or b"via" in request.control:
+            self.judge_caller(client, request)
         path = request.target.partition(b"?")[0]
         rules = self.table.find(request.host, path)
         rules.judge(request.method, path)
@@ -149,7 +151,8 @@ class Exchange:
             return self._own_answer(InternalError(cause=f"{type(error).__name__}: {error}"))
         finally:
             self._release()
-            self.request.body.forget()
+            if self.request.body is not EMPTY:
+                self.request.body.forget()
             self.gateway.in_flight -= 1
             self._tell()
 
@@ -159,8 +162,10 @@ class Exchange:
             return self.client.own_answer(OPTIONS_ANSWER, b"")
         self.way = way = self.gateway.judge(self.client, self.request)
         self.fact.route, self.fact.credential = way.label, way.route.credential
-        forwards = way.source is None or way.keeps_own(self.request)
-        answer = await (self._ask(None) if way.source is None or forwards else self._ask_with_token(way.source))
+        if way.source is None or way.keeps_own(self.request):
+            answer = await self._ask(None)
+        else:
+            answer = await self._ask_with_token(way.source)
         keep = self._start(answer)
         if answer.upgrade:
             return await self._join()
@@ -183,7 +188,7 @@ class Exchange:
     def _current(self, source: TokenSource) -> Token | None:
         """Return the token to send if memory has it; a body that cannot be sent twice asks for a fresh one instead."""
         body = self.request.body
-        if body.framing is not NO_BODY:
+        if body is not EMPTY:
             if self.way.route.replay:
                 body.keep(self.way.limits.replay_buffer, self.way.keep_limit)
             if not self.way.replays(self.request):
@@ -194,10 +199,11 @@ class Exchange:
     async def _ask(self, token: Token | None) -> Answer:
         """Send the request and return the head of its answer. Raises OriginError, or what has broken the request."""
         client, request, way = self.client, self.request, self.way
-        hold = token is not None and request.body.replayable and way.asks_first(request)
+        body = request.body
+        hold = body is not EMPTY and token is not None and body.replayable and way.asks_first(request)
         request_id = self.fact.request_id.encode()
         head = way.head(client, request, token, request_id, expect=hold or request.expects)
-        repeatable = request.method in SAFE and request.body.framing is NO_BODY
+        repeatable = body is EMPTY and request.method in SAFE
         while True:
             self.origin = origin = way.pool.take(careful=not repeatable) or await self._connect()
             self.fact.attempts += 1
@@ -279,7 +285,8 @@ class Exchange:
         """Begin to pass the answer on. Returns whether the client's connection may be used on behind it."""
         assert self.origin is not None  # noqa: S101  for the type checker
         self.fact.status = answer.status
-        answer.lines = self.way.returned(answer, self.request)
+        if not REFERRING.isdisjoint(answer.control):
+            answer.lines = self.way.returned(answer, self.request)
         keep = self.client.start_answer(answer)
         self.origin.release(BY_QUEUE)
         return keep

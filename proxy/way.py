@@ -1,7 +1,7 @@
 """A route as requests take it: its rules, its origin's connections, and where its token comes from."""
 
 from proxy.core.credential import Reject
-from proxy.core.fields import REFERRING, Lines
+from proxy.core.fields import Lines
 from proxy.core.injection import AUTHORIZATION, Place, signed
 from proxy.core.limits import Limits
 from proxy.core.referral import Referral
@@ -44,7 +44,7 @@ class Way:
         self._token: Token | None = None
         self._line = b""
         self._pseudonym = pseudonym
-        self._via = b"Via: 1.1 %b\r\n" % pseudonym
+        self._via = b"Via: 1.1 %b\r\n" % pseudonym if route.via else b""
         self._usual = route.injection.usual
         self._moves_target = route.strip_prefix or bool(route.upstream.base_path)
         self._referral = Referral(
@@ -111,7 +111,7 @@ class Way:
                 self._credential_line(token) if token is not None and self._usual else own,
                 client.forwarded,
                 b"X-Forwarded-Host: %b\r\nX-Request-Id: %b\r\n" % (request.host, request_id),
-                self._via_line(request),
+                self._via if b"via" not in control and not request.http10 else self._via_line(request),
                 request.rare,
                 b"Expect: 100-continue\r\n" if expect else b"",
                 request.framing,
@@ -128,8 +128,6 @@ class Way:
     def _via_line(self, request: Request) -> bytes:
         """Return the Via line (RFC 9110 §7.6.3): who passed the request on before us, then the version and name."""
         before = request.control.get(b"via")
-        if before is None and not request.http10:
-            return self._via if self.route.via else b""
         members = [] if before is None else [before]
         if self.route.via:
             members.append(b"%b %b" % (b"1.0" if request.http10 else b"1.1", self._pseudonym))
@@ -138,6 +136,4 @@ class Way:
     # --- the way back
     def returned(self, answer: Answer, request: Request) -> Lines:
         """Return the field lines of an answer, naming the gateway where they named the origin."""
-        if REFERRING.isdisjoint(answer.control):
-            return answer.lines
         return self._referral.lines(answer.lines, request.host)

@@ -4,10 +4,10 @@ import re
 
 from httptools import HttpRequestParser
 
-from proxy.core.fields import NO_TRAILERS, REQUEST_CONTROL, nominated, without
+from proxy.core.fields import NO_TRAILERS, REQUEST_CONTROL, Control, Lines, nominated, without
 from proxy.core.timeouts import Timeouts
 from proxy.errors import BadRequest, GatewayError, HeaderTooLarge
-from proxy.wire.body import CHUNKED, LENGTH
+from proxy.wire.body import EMPTY, LENGTH
 from proxy.wire.chunks import Chunks
 from proxy.wire.connection import BY_QUEUE, CHUNKS, COUNTED, DEAF, HEAD, Connection, Wire
 from proxy.wire.flow import Flow
@@ -119,17 +119,20 @@ class ClientReader(Connection):
         if len(head) > self.wire.max_head:
             raise HeaderTooLarge
         line = read_line(head)
-        self._lines, self._control = [], {}
+        lines: Lines = []
+        control: Control = {}
+        self._lines, self._control = lines, control
         self.parse(LINE + head[line[3] :])
-        lines, control = self._lines, self._control
         if len(control) > 1 or b"host" not in control:
             self.parser = self.new_parser()  # it may wait for a body, or have stopped at an upgrade
         request = self._arrived = read_request(line, lines, control)
         body = request.body
+        if body is EMPTY:
+            return
         if body.framing is LENGTH:
             self._left, self.receiving = body.length, body
             self.turn(COUNTED)
-        elif body.framing is CHUNKED:
+        else:
             self._chunks, self.receiving = Chunks(body, self.wire.max_head), body
             self.turn(CHUNKS)
 

@@ -206,7 +206,8 @@ class Connection(asyncio.Protocol):
         """Take a field of a head, or behind a chunked body one of the trailers."""
         lower = name.lower()
         if lower in self.control_names:
-            note(self._control, lower, value)
             if lower not in CROSSING:
+                note(self._control, lower, value)
                 return
+            self._control[lower] = value
         self._lines.append(name + b": " + value + b"\r\n")

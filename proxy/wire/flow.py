@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import contextvars
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any, TypeVar
 
@@ -21,13 +22,14 @@ class Outbox:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        self._context = contextvars.copy_context()  # else each turn would copy one of its own
         self._letters: dict[asyncio.Transport, list[bytes]] = {}
 
     def send(self, transport: asyncio.Transport, data: bytes) -> None:
         """Write `data` at the end of this turn, behind what was sent before."""
         letters = self._letters
         if not letters:
-            self._loop.call_soon(self.post)
+            self._loop.call_soon(self.post, context=self._context)
         pieces = letters.get(transport)
         if pieces is None:
             letters[transport] = [data]

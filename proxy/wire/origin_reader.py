@@ -85,7 +85,9 @@ class OriginReader(Connection):
             return
         self.heard = True
         at_most = self.wire.max_head
-        if len(data) <= at_most or self.reading is COUNTED:
+        if self.reading is HEAD and self.answer is None and len(data) <= at_most:
+            self._parse(data)
+        elif len(data) <= at_most or self.reading is COUNTED:
             self._take(data)
         else:
             # What llhttp gathers within one read counts too.
@@ -106,7 +108,7 @@ class OriginReader(Connection):
             self._spoilt = True
 
     def _parse(self, data: bytes) -> None:
-        if self._heard < len(START) and not self._starts(data):
+        if self._heard < len(START) and not (data.startswith(START) or self._starts(data)):
             self.refuse(BadUpstream(cause="not HTTP/1"))
             return
         self._heard += len(data)

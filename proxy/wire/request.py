@@ -71,20 +71,19 @@ def read_request(line: RequestLine, lines: Lines, control: Control) -> Request:
     method, url, http10, _ = line
     if method.upper() in NEVER_FORWARDED:
         raise MethodNotAllowed(ALLOWED)
-    target, authority = read_target(url, method)
+    target, authority = (url, b"") if url.startswith(b"/") and b"#" not in url else read_target(url, method)
     host = control.get(b"host")
     if host is None and not http10:
         raise BadRequest("The request has no Host field (RFC 9112 section 3.2).")
     if host is not None and host not in GOOD_HOSTS and not good_host(host):
         raise BadRequest("The request's Host field is malformed, or there is more than one (RFC 9112 section 3.2).")
-    body = request_body(control, http10=http10)
+    few = len(control) <= 1 and not http10  # nothing but Host, as in most requests
+    body = EMPTY if few else request_body(control, http10=http10)
     # RFC 9112 §3.2.2: an absolute target says more than the Host field.
     request = Request(line, target, authority or host or b"", lines, control, body)
-    if authority:
-        request.absolute = True
-    if target == b"*":
-        request.here = True
-    if len(control) > 1 or http10:
+    if target is not url or target == b"*":
+        request.absolute, request.here = bool(authority), target == b"*"
+    if not few:
         _read_control(request)
     return request
 

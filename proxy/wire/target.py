@@ -38,7 +38,7 @@ def read_target(url: bytes, method: bytes) -> tuple[bytes, bytes]:
     """
     if b"#" not in url:
         if url.startswith(b"/") or (url == b"*" and method == b"OPTIONS"):
-            return url, b""
+            return url, b""  # the very same bytes
         absolute = ABSOLUTE.fullmatch(url)
         if absolute and absolute[1] and good_host(absolute[1]):
             authority, path = absolute.groups()

@@ -39,10 +39,12 @@ unit: tools $(VENV)/.installed-dev
 	@echo "== pytest, with branch coverage"
 	@$(BIN)/python -m pytest -m "not long" --cov --cov-report=term
 
-# What the tests start besides Python; the check fails without, it does not skip.
+# What the tests start besides Python, as program:package; the check fails without, it does not skip.
+TOOLS := bash:bash curl:curl openssl:openssl wget:wget ab:apache2-utils nginx:nginx-light git:git node:nodejs
 tools:
-	@for tool in bash curl openssl; do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
-	if [ -n "$$missing" ]; then echo "== installing$$missing"; apt-get install -y -qq $$missing; fi
+	@for tool in $(TOOLS); do \
+	  PATH="$$PATH:/usr/sbin" command -v $${tool%%:*} >/dev/null || missing="$$missing $${tool##*:}"; done; \
+	if [ -n "$$missing" ]; then echo "== installing$$missing"; apt-get update -qq; apt-get install -y -qq $$missing; fi
 
 # --- to change it
 format: $(VENV)/.installed-dev  ## lay the code out

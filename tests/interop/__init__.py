@@ -1,0 +1,1 @@
+"""Real programs in front of the gateway and behind it."""

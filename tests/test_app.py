@@ -12,6 +12,7 @@ import pytest
 from proxy.app import App, Observers
 from proxy.config.settings import Admin, Config, Server
 from proxy.core.address import TcpAddress, UnixAddress, Upstream
+from proxy.core.apikey import ApikeyRecipe
 from proxy.core.credential import Credential
 from proxy.core.events import Finished
 from proxy.core.route import Route
@@ -40,7 +41,7 @@ class Seen:
 
 def config(port: int, key: str = "key") -> Config:
     """Return a configuration with one route to a loopback origin."""
-    credential = Credential("default", f"http://127.0.0.1:{port}/iam/login", Given(key), Given("secret"))
+    credential = Credential("default", ApikeyRecipe(f"http://127.0.0.1:{port}/iam/login", Given(key), Given("secret")))
     route = Route(b"/", Upstream("http", "127.0.0.1", port), credential="default")
     server = Server(listen=(TcpAddress("127.0.0.1", 0),), drain_timeout=5.0)
     return Config((route,), {"default": credential}, server, Admin(None))

@@ -9,6 +9,7 @@ import trustme
 
 from proxy.core.address import Upstream
 from proxy.core.credential import Verification
+from tests.core.secrets import Given, credential
 from tests.fakes.origin import RawOrigin
 from tests.fakes.platform import Platform
 from tests.fakes.server import serving
@@ -34,13 +35,12 @@ async def test_login_and_requests_over_tls(tmp_path: Path) -> None:
         trusted = Verification(str(tmp_path / "ca.pem"))
         base = config(port)
         upstream = Upstream("https", "localhost", port)
-        credential = replace(
-            base.credentials["default"], login_url=f"https://localhost:{port}/iam/login", verification=trusted
-        )
+        recipe = credential(f"https://localhost:{port}/iam/login", None, Given("key"), Given("secret")).recipe
+        trusting = replace(base.credentials["default"], recipe=recipe, verification=trusted)
         settings = replace(
             base,
             routes=(replace(base.routes[0], upstream=upstream, verification=trusted),),
-            credentials={"default": credential},
+            credentials={"default": trusting},
         )
         async with running(settings) as app:
             assert [await ask(app) for _ in range(5)] == [200] * 5

@@ -14,6 +14,7 @@ from proxy.config.secrets import File
 from proxy.config.settings import Admin, Config, Log, LogFormat, LogLevel, Server
 from proxy.core.access import Access
 from proxy.core.address import Address, TcpAddress, Upstream
+from proxy.core.apikey import ApikeyRecipe
 from proxy.core.credential import Credential, Verification
 from proxy.core.injection import Injection
 from proxy.core.limits import Limits
@@ -183,10 +184,7 @@ class Build:
         self._verification_warning(f"credentials.{name}", verify=verify)
         return Credential(
             name=name,
-            login_url=url,
-            apikey=given.apikey,
-            secretkey=given.secretkey,
-            app_id=given.app_id,
+            recipe=ApikeyRecipe(url, given.apikey, given.secretkey, given.app_id),
             ttl=given.ttl,
             login_timeout=given.login_timeout,
             verification=Verification(self._file(given.ca_file) or base.ca_file, verify),

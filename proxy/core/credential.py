@@ -1,8 +1,9 @@
-"""A named set of secrets, how to trade them for a token, and what means that the token is dead."""
+"""A named set of secrets, how to get a token for them, and what means that the token is dead."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from proxy.core.secret import SecretSource
+from proxy.core.held import Held
+from proxy.core.recipe import Recipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +28,17 @@ class Verification:
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """`[credentials.NAME]` of kind `apikey`; times in seconds."""
+    """`[credentials.NAME]`, of whatever kind; times in seconds.
+
+    `ttl` is the life of a token whose login does not tell. With `sliding` it counts from the last use. No token
+    serves longer than `max_age`.
+    """
 
     name: str
-    login_url: str
-    apikey: SecretSource
-    secretkey: SecretSource
-    app_id: str | None = None
+    recipe: Recipe | Held
     ttl: float = 3600.0
+    sliding: bool = False
+    max_age: float = 86_400.0
     login_timeout: float = 10.0
     verification: Verification = Verification()
-    reject: tuple[Reject, ...] = field(default=DEFAULT_REJECT)
+    reject: tuple[Reject, ...] = DEFAULT_REJECT

@@ -15,10 +15,10 @@ SKEW_TOLERANCE = 2.0
 DATE_RESOLUTION = 1.0
 
 
-def lifetime(answer: Mapping[str, object], ttl: float, date: str | None, now: float) -> float:
-    """Return how many seconds the token of this answer lives.
+def lifetime(answer: Mapping[str, object], date: str | None, now: float) -> float | None:
+    """Return how many seconds the token of this answer of the platform lives, or None where it does not tell.
 
-    `token_expire` goes before `token_duration`, that before `ttl`; whatever is absent, past or absurd is passed over.
+    `token_expire` goes before `token_duration`; whatever is absent, past or absurd is passed over.
     `date` is the answer's Date field and `now` our wall clock, in seconds since the epoch.
     """
     expires = _instant(answer.get("token_expire"))
@@ -27,7 +27,7 @@ def lifetime(answer: Mapping[str, object], ttl: float, date: str | None, now: fl
     duration = _number(answer.get("token_duration"))
     if duration is not None and _plausible(duration):
         return duration
-    return ttl
+    return None
 
 
 def _plausible(seconds: float) -> bool:

@@ -30,13 +30,14 @@ class Phase(enum.StrEnum):
 class Token:
     """What a login returned; compared by identity, since the same text may be issued twice.
 
-    `expires_at` and `stale_at` are seconds on the gateway's monotonic clock. Raises ValueError, without the text,
-    for one that cannot stand in a field.
+    `issued_at`, `stale_at` and `expires_at` are seconds on the gateway's monotonic clock. Raises ValueError, without
+    the text, for one that cannot stand in a field.
     """
 
     value: str = dataclasses.field(repr=False)
     expires_at: float
     stale_at: float
+    issued_at: float = 0.0
 
     def __post_init__(self) -> None:
         if not sendable(self.value):
@@ -46,7 +47,7 @@ class Token:
     def issued(cls, value: str, sent_at: float, lifetime: float, random: float) -> "Token":
         """Return the token of a login sent at `sent_at` that is good for `lifetime` seconds; `random` in [0, 1)."""
         share = REFRESH_FROM + (REFRESH_TO - REFRESH_FROM) * random
-        return cls(value, expires_at=sent_at + lifetime, stale_at=sent_at + lifetime * share)
+        return cls(value, sent_at + lifetime, sent_at + lifetime * share, sent_at)
 
     def phase(self, now: float) -> Phase:
         """Return what the token is good for at `now`, in seconds on the clock it was issued by."""

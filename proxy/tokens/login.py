@@ -8,19 +8,20 @@ import asyncio
 import random
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import aiohttp
 
 from proxy.core.credential import Credential, Verification
+from proxy.core.held import Held
 from proxy.core.identity import Identity, identity
-from proxy.core.recipe import LoginAnswer, LoginRequest, recipe_of, redirected
-from proxy.core.secret import Secret
+from proxy.core.recipe import LoginAnswer, LoginRequest, facts, redirected
 from proxy.core.token import Token
-from proxy.errors import LoginUnavailable, SecretUnavailable
+from proxy.errors import LoginUnavailable
 from proxy.tokens.clock import Clock, deadline
 from proxy.tokens.decoding import ACCEPTED, decoded
+from proxy.tokens.secrets import read_secrets, watchable
 
 # A session object has a kilobyte or two; whatever has a megabyte is none.
 MAX_ANSWER = 1024 * 1024
@@ -64,8 +65,10 @@ class Login:
         wall: Callable[[], float] = time.time,
         jitter: Callable[[], float] = random.random,
     ) -> None:
+        if isinstance(credential.recipe, Held):
+            raise TypeError("what is held needs no login")
         self._credential = credential
-        self._recipe = recipe_of(credential)
+        self._recipe = credential.recipe
         self._clock = clock
         self._session = session
         self._wall = wall
@@ -74,41 +77,29 @@ class Login:
     @property
     def watchable(self) -> bool:
         """Whether any of the secrets can change under our eyes."""
-        return any(source.watchable for source in self._recipe.sources.values())
+        return watchable(self._recipe.sources)
 
     async def identify(self, known: Identity | None = None) -> Identity:
         """Return the secrets as they are now, with their key; given a `known` identity, read only what is watchable.
 
         Raises LoginUnavailable where a secret cannot be read.
         """
-        limit = self._credential.login_timeout
-        try:
-            async with deadline(self._clock, limit):
-                secrets = await asyncio.to_thread(self._read, known)
-        except SecretUnavailable as error:
-            cause = str(error)
-        except TimeoutError:
-            cause = f"the secrets could not be read within {limit:g} s"
-        else:
-            return identity(self._credential, secrets)
-        raise LoginUnavailable(cause=cause)
+        secrets = await read_secrets(self._recipe.sources, known, self._clock, self._credential.login_timeout)
+        return identity(facts(self._recipe, secrets), secrets)
 
-    async def issue(self, identity: Identity) -> Token:
+    async def issue(self, identity: Identity, instead_of: Token | None = None) -> Token:
         """Log in and return the token, its lifetime counted from the moment of asking.
 
-        Raises LoginRejected if the keys were refused, LoginUnavailable if anything else went wrong.
+        Each login gives another than the one before. Raises LoginRejected if the keys were refused, LoginUnavailable
+        if anything else went wrong.
         """
+        del instead_of
         request = self._recipe.request(identity.secrets)
         sent_at = self._clock.time()
         answer = await self._ask(request)
         grant = self._recipe.read(answer, self._wall())
-        return Token.issued(grant.text, sent_at, grant.lifetime, self._jitter())
-
-    def _read(self, known: Identity | None) -> Mapping[str, Secret]:
-        return {
-            name: source.read() if known is None or source.watchable else known.secrets[name]
-            for name, source in self._recipe.sources.items()
-        }
+        lifetime = self._credential.ttl if grant.lifetime is None else grant.lifetime
+        return Token.issued(grant.text, sent_at, min(lifetime, self._credential.max_age), self._jitter())
 
     async def _ask(self, request: LoginRequest) -> LoginAnswer:
         """Return the answer to a request. The error is raised anew, without a trace of the foreign one's text."""

@@ -149,7 +149,7 @@ class Refresh:
         self._identity = await self._issuer.identify()
         token = self._cache.get(self._identity.key) if reason is Reason.START else None
         if token is None:
-            token = await self._issuer.issue(self._identity)
+            token = await self._issuer.issue(self._identity, self.token)
         if token.phase(self._clock.time()) is Phase.EXPIRED:
             raise LoginUnavailable(cause="the login's token had expired when it came")
         return token

@@ -59,6 +59,9 @@ class Issuer(Protocol):
         """
         ...
 
-    async def issue(self, identity: Identity) -> Token:
-        """Return a token for this identity. Raises LoginRejected or LoginUnavailable."""
+    async def issue(self, identity: Identity, instead_of: Token | None = None) -> Token:
+        """Return a token for this identity, never the one that it is to take the place of.
+
+        Raises LoginRejected or LoginUnavailable.
+        """
         ...

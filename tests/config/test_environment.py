@@ -7,6 +7,7 @@ import pytest
 from proxy.config import load
 from proxy.core.address import TcpAddress
 from proxy.errors import ConfigError
+from tests.core.secrets import apikey_login
 
 ENOUGH = {"IAM_PROXY_UPSTREAM": "https://x", "IAM_PROXY_APIKEY": "a", "IAM_PROXY_SECRETKEY": "b"}
 
@@ -37,9 +38,9 @@ def test_enough_for_a_sidecar(tmp_path: Path) -> None:
         "PATH": "/bin",
     }
     config = load(None, environ)
-    credential = config.credentials["default"]
-    assert (credential.apikey.read().reveal(), credential.secretkey.read().reveal()) == ("filed", "b")
-    assert credential.login_url == "https://iam/login"
+    login = apikey_login(config.credentials["default"])
+    assert (login.apikey.read().reveal(), login.secretkey.read().reveal()) == ("filed", "b")
+    assert login.url == "https://iam/login"
     assert config.routes[0].credential == "default"
     assert (config.server.listen, config.admin.listen) == ((TcpAddress("127.0.0.1", 1),), TcpAddress("127.0.0.1", 2))
 
@@ -57,7 +58,7 @@ def test_any_key(tmp_path: Path) -> None:
     }
     config = load(None, environ)
     assert (config.log.access, config.timeouts.connect, len(config.server.listen)) == (False, 7.0, 2)
-    assert config.credentials["Main"].apikey.read().reveal() == "env"
+    assert apikey_login(config.credentials["Main"]).apikey.read().reveal() == "env"
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from proxy.config.settings import Config
 from proxy.core.address import TcpAddress, UnixAddress, Upstream
 from proxy.core.credential import Verification
 from proxy.core.route import LOGIN_PATHS
+from tests.core.secrets import apikey_login
 
 KEYS = '[credentials.main]\napikey = "key"\nsecretkey = "secret"\n'
 
@@ -24,11 +25,11 @@ def loaded(tmp_path: Path, text: str, **environ: str) -> Config:
 def test_the_least_there_can_be(tmp_path: Path) -> None:
     """An upstream and two keys; everything else is as documented."""
     config = loaded(tmp_path, KEYS + '[[routes]]\nupstream = "https://platform.example/base/"\n')
-    route, credential = config.routes[0], config.credentials["main"]
+    route, login = config.routes[0], apikey_login(config.credentials["main"])
     assert route.upstream == Upstream("https", "platform.example", 443, b"/base")
     assert (route.path, route.credential, route.deny) == (b"/", "main", LOGIN_PATHS)
-    assert credential.login_url == "https://platform.example/base/iam/login"
-    assert credential.apikey.read().reveal() == "key"
+    assert login.url == "https://platform.example/base/iam/login"
+    assert login.apikey.read().reveal() == "key"
     assert config.server.listen == (TcpAddress("127.0.0.1", 8080),)
     assert config.admin.listen == TcpAddress("127.0.0.1", 9901)
     assert config.warnings == ()
@@ -70,13 +71,13 @@ def test_secrets_in_files_are_read_anew(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("one\n")
     (tmp_path / "key").chmod(0o600)
     text = '[credentials.a]\napikey = { file = "key" }\nsecretkey = { command = ["echo", "two"] }\n[[routes]]\nupstream = "https://x"\n'
-    credential = loaded(tmp_path, text).credentials["a"]
-    assert credential.apikey.read().reveal() == "one"
+    login = apikey_login(loaded(tmp_path, text).credentials["a"])
+    assert login.apikey.read().reveal() == "one"
     (tmp_path / "key").write_text("three\r\n")
-    assert credential.apikey.read().reveal() == "three"
-    assert credential.secretkey.read().reveal() == "two"
-    assert (credential.apikey.watchable, credential.secretkey.watchable) == (True, False)
-    assert "three" not in repr(credential)
+    assert login.apikey.read().reveal() == "three"
+    assert login.secretkey.read().reveal() == "two"
+    assert (login.apikey.watchable, login.secretkey.watchable) == (True, False)
+    assert "three" not in repr(login)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="modes are POSIX")

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
+from proxy.core.apikey import ApikeyRecipe
 from proxy.core.credential import Credential
-from proxy.core.secret import Secret
+from proxy.core.secret import Secret, SecretSource
 
 
-@dataclass
+@dataclass(frozen=True)
 class Given:
     """A secret that a test sets; `watchable` as if it were in a file."""
 
@@ -18,6 +19,17 @@ class Given:
         return Secret(self.text)
 
 
-def credential(login_url: str = "https://iam.example/iam/login", app_id: str | None = None) -> Credential:
+def credential(
+    login_url: str = "https://iam.example/iam/login",
+    app_id: str | None = None,
+    apikey: SecretSource = Given("the-key"),
+    secretkey: SecretSource = Given("the-secret"),
+) -> Credential:
     """Return a credential with made-up keys."""
-    return Credential("main", login_url, Given("the-key"), Given("the-secret"), app_id=app_id)
+    return Credential("main", ApikeyRecipe(login_url, apikey, secretkey, app_id))
+
+
+def apikey_login(credential: Credential) -> ApikeyRecipe:
+    """Return the recipe of a credential of the kind `apikey`."""
+    assert isinstance(credential.recipe, ApikeyRecipe)
+    return credential.recipe

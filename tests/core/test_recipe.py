@@ -2,31 +2,34 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.core.apikey import ApikeyRecipe
 from proxy.core.expiry import MAX_LIFETIME
-from proxy.core.recipe import Grant, LoginAnswer, recipe_of, redirected
+from proxy.core.recipe import Grant, LoginAnswer, redirected
 from proxy.core.secret import Secret
 from proxy.core.token import sendable
 from proxy.errors import LoginError, LoginRejected, LoginUnavailable
-from tests.core.secrets import credential
+from tests.core.secrets import Given
 
 SECRETS = {"apikey": Secret("the-key"), "secretkey": Secret('the "secret" é')}
 NOW = 1_600_000_000.0
+RECIPE = ApikeyRecipe("https://iam.example/iam/login", Given("the-key"), Given("the-secret"))
 
 
 def read(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Grant:
     """Read an answer with this JSON value, or these very bytes, as its body."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return recipe_of(credential()).read(LoginAnswer(status, headers or {}, content), NOW)
+    return RECIPE.read(LoginAnswer(status, headers or {}, content), NOW)
 
 
 def test_the_request_is_the_documented_one() -> None:
     """POST, JSON, mode and both keys; nothing more without an app_id."""
-    request = recipe_of(credential()).request(SECRETS)
+    request = RECIPE.request(SECRETS)
     assert (request.method, request.url) == ("POST", "https://iam.example/iam/login")
     assert ("Content-Type", "application/json") in request.headers
     assert json.loads(request.body) == {"auth_mode": "apikey", "apikey": "the-key", "secretkey": 'the "secret" é'}
@@ -34,19 +37,19 @@ def test_the_request_is_the_documented_one() -> None:
 
 def test_the_app_id_is_sent_where_it_is_configured() -> None:
     """As a further field."""
-    request = recipe_of(credential(app_id="forepaas")).request(SECRETS)
+    request = replace(RECIPE, app_id="forepaas").request(SECRETS)
     assert json.loads(request.body)["app_id"] == "forepaas"
 
 
 def test_the_request_cannot_be_printed() -> None:
     """Its repr holds no secret."""
-    assert "the-key" not in repr(recipe_of(credential()).request(SECRETS))
+    assert "the-key" not in repr(RECIPE.request(SECRETS))
 
 
 def test_a_session_gives_token_and_lifetime() -> None:
     """The platform's documented session object, its date with the stray space."""
     session = {"uid": "u", "login": "x", "password_renew": False, "token": "f54e34a56b897"}
-    assert read(session) == Grant("f54e34a56b897", 3600.0)
+    assert read(session) == Grant("f54e34a56b897", None)
     assert read(session | {"token_expire": "2020-09-13T12:36:40.000Z "}) == Grant("f54e34a56b897", 600.0)
     assert read(session | {"token_duration": 60}, status=201) == Grant("f54e34a56b897", 60.0)
 
@@ -139,7 +142,7 @@ def test_any_json_is_a_grant_or_an_error_of_ours(body: object, status: int, head
     except LoginError:
         return
     assert sendable(grant.text)
-    assert 0 < grant.lifetime <= MAX_LIFETIME
+    assert grant.lifetime is None or 0 < grant.lifetime <= MAX_LIFETIME
 
 
 @given(st.binary(max_size=200))

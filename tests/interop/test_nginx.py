@@ -15,6 +15,7 @@ from websockets.asyncio.client import connect
 from proxy.config.settings import Config
 from proxy.core.address import Upstream
 from proxy.core.credential import Verification
+from tests.core.secrets import Given, credential
 from tests.fakes.nginx import certificate, nginx
 from tests.interop.origin import ANSWERS, BIG, FILE, TEXT, Origin, digest, real_origin
 from tests.interop.stage import Stage, httpx_client, in_front_of, staged
@@ -124,11 +125,11 @@ def settings(port: int, ca: Path | None) -> Config:
     plain = config(port)
     if ca is None:
         return plain
-    route, credential = plain.routes[0], plain.credentials["default"]
     trusted = Verification(str(ca))
-    route = replace(route, upstream=Upstream("https", "localhost", port), verification=trusted)
-    credential = replace(credential, login_url=f"https://localhost:{port}/iam/login", verification=trusted)
-    return replace(plain, routes=(route,), credentials={"default": credential})
+    route = replace(plain.routes[0], upstream=Upstream("https", "localhost", port), verification=trusted)
+    recipe = credential(f"https://localhost:{port}/iam/login", None, Given("key"), Given("secret")).recipe
+    trusting = replace(plain.credentials["default"], recipe=recipe, verification=trusted)
+    return replace(plain, routes=(route,), credentials={"default": trusting})
 
 
 @dataclass

@@ -7,7 +7,7 @@ import threading
 import time
 import traceback
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
@@ -294,7 +294,7 @@ async def test_secrets_are_read_anew_for_each_login() -> None:
     """A rotated one is used by the next, under another key; the reading does not hold up the loop."""
     source = Watched()
     async with login_server() as server:
-        by = login(replace(credential(server.url), apikey=source))
+        by = login(credential(server.url, apikey=source))
         before = await by.identify()
         await by.issue(before)
         source.text = "rotated"
@@ -309,7 +309,7 @@ async def test_secrets_are_read_anew_for_each_login() -> None:
 async def test_only_what_is_watchable_is_read_again() -> None:
     """A command that asks for a PIN is not run every five seconds."""
     command, file = Watched("from a command", watchable=False), Watched("from a file")
-    by = login(replace(credential(), apikey=command, secretkey=file))
+    by = login(credential(apikey=command, secretkey=file))
     known = await by.identify()
     command.text = file.text = "another"
     again = await by.identify(known)
@@ -317,12 +317,12 @@ async def test_only_what_is_watchable_is_read_again() -> None:
     assert again.secrets["apikey"].reveal() == "from a command"
     assert again.key != known.key
     assert by.watchable
-    assert not login(replace(credential(), apikey=command, secretkey=Given("x"))).watchable
+    assert not login(credential(apikey=command, secretkey=Given("x"))).watchable
 
 
 async def test_a_secret_that_cannot_be_read() -> None:
     """The login is unavailable; the cause names the place."""
-    by = login(replace(credential(), apikey=Watched(broken=True)))
+    by = login(credential(apikey=Watched(broken=True)))
     error = await failed(by)
     assert isinstance(error, LoginUnavailable)
     assert error.cause == "file /run/secrets/key: no such file"
@@ -337,7 +337,7 @@ async def test_a_secret_that_takes_too_long() -> None:
             released.wait(20.0)
             return Secret("late")
 
-    by = login(replace(credential(), apikey=Hanging()), clock)
+    by = login(credential(apikey=Hanging()), clock)
     task = asyncio.create_task(failed(by))
     await asyncio.sleep(0)
     clock.advance(10.0)

@@ -7,6 +7,7 @@ import os
 import random
 import socket
 import ssl
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -17,11 +18,12 @@ from proxy.core.events import Finished
 from proxy.core.problem import NAME
 from proxy.core.route import Route
 from proxy.core.routing import RouteTable, Rules
-from proxy.core.token_events import TokenEvent
+from proxy.core.token_events import ClockJumped, TokenEvent
 from proxy.errors import StartError
 from proxy.exchange import Gateway
 from proxy.listen import BACKLOG, bound, open_socket
 from proxy.tokens.cache import token_cache
+from proxy.tokens.drift import Drift
 from proxy.tokens.login import Login
 from proxy.tokens.reuse import Reuse
 from proxy.way import Way
@@ -36,6 +38,8 @@ from proxy.wire.sweep import Sweep
 
 # What is made at start is never looked at again by the collector; what a request makes dies by its reference count.
 GC_THRESHOLDS = (20_000, 20, 50)
+# Logins that begin by themselves are spread to so many a second: a thousand credentials take ten seconds to log in.
+LOGIN_RATE = 100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,9 @@ class App:
         self.spool_fault = spool_fault() if spools else None
         self.limits = config.limits if self.spool_fault is None else replace(config.limits, replay_spool=0)
         self.wire = Wire(loop, Outbox(loop), Sweep(loop.time), config.limits.max_header_size)
+        self.observers = observers
         self.sources = self._sources(observers.token)
+        self.drift = Drift(loop, time.time, self._clock_jumped)
         # RFC 9110 §7.6.3: a name of its own for each gateway, so that one behind another is no loop.
         self.pseudonym = f"{NAME}-{os.urandom(4).hex()}".encode()
         self.pools: dict[tuple[str, str, int, Verification], Pool] = {}
@@ -105,6 +111,17 @@ class App:
             self.pools[key] = Pool(self.wire, upstream, tls, self.config.limits.max_origin_connections)
         return self.pools[key]
 
+    @property
+    def _spread(self) -> float:
+        """How long it may take, in seconds, until all have begun to log in; one alone begins at once."""
+        return (len(self.sources) - 1) / LOGIN_RATE if self.sources else 0.0
+
+    def _clock_jumped(self, seconds: float) -> None:
+        """Take every token for stale."""
+        for source in self.sources.values():
+            source.distrust(self._spread)
+        self.observers.token(ClockJumped(seconds))
+
     # --- life
     async def start(self, sockets: Sequence[socket.socket] = ()) -> None:
         """Listen, on sockets that are open already or on the configured addresses, and log in. Raises StartError."""
@@ -119,7 +136,8 @@ class App:
             self._servers.append(server)
             self.addresses.append(bound(sock))
         for source in self.sources.values():
-            source.start()
+            source.start(self._spread)
+        self.drift.start()
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
@@ -146,6 +164,7 @@ class App:
         await self.clients.gone()
         for pool in self.pools.values():
             pool.close()
+        self.drift.stop()
         for source in self.sources.values():
             await source.close()
         self.wire.sweep.stop()

@@ -181,8 +181,8 @@ class Exchange:
         answer = await self._ask(token)
         if answer.status in way.reject_statuses and await self._refused(answer):
             return await self._recover(source, token, answer)
-        if source.doubtful:
-            source.accepted(token, self._what())
+        if source.listening:
+            source.accepted(token, self._what(), self.began)
         return answer
 
     def _current(self, source: TokenSource) -> Token | None:
@@ -264,8 +264,8 @@ class Exchange:
             source.replay_refused(newer, self._what())
             self.fact.replay = "refused"
         else:
-            if source.doubtful:
-                source.accepted(newer, self._what())
+            if source.listening:
+                source.accepted(newer, self._what(), self.began)
             self.fact.replay = "accepted"
         return answer
 

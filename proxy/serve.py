@@ -13,7 +13,15 @@ from proxy.app import App, Observers
 from proxy.config.settings import Config
 from proxy.core.address import Address, TcpAddress
 from proxy.core.events import Finished
-from proxy.core.token_events import LoginFailed, LoginSucceeded, Outcome, RefusalsDoubted, TokenEvent, TokenRefused
+from proxy.core.token_events import (
+    ClockJumped,
+    LoginFailed,
+    LoginSucceeded,
+    Outcome,
+    RefusalsDoubted,
+    TokenEvent,
+    TokenRefused,
+)
 from proxy.life import Signals
 from proxy.listen import bound, open_socket
 from proxy.log import AccessLog, Output
@@ -89,14 +97,18 @@ def tell(event: TokenEvent) -> None:
             say(
                 f"login {event.outcome}",
                 credential=event.credential,
+                reason=event.reason,
                 cause=event.cause,
                 retry_in_s=round(event.retry_in, 1),
+                token_left_s=round(event.left),
             )
         case TokenRefused():
             log.info("token refused by the origin", credential=event.credential)
         case RefusalsDoubted():
             wait = round(event.retry_in)
             log.warning("refusals doubted: a new token was refused too", credential=event.credential, for_s=wait)
+        case ClockJumped():
+            log.info("the clock has jumped: tokens are refreshed", by_s=round(event.seconds, 1))
 
 
 def url(address: Address) -> str:

@@ -552,7 +552,7 @@ async def test_a_refusal_after_the_replay_goes_to_the_client_byte_for_byte() -> 
 
 async def test_a_refusal_that_is_not_believed_is_passed_on() -> None:
     """While refusals are doubted, an origin's 401 reaches the client as it came, and nothing is replayed."""
-    source = FakeSource(believes=False, doubtful=True)
+    source = FakeSource(believes=False, listening=True)
     async with (
         raw_origin(refuses(b"token-1")) as origin,
         gateway_to(origin.port, source=source) as bench,

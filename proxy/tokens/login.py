@@ -10,18 +10,20 @@ import ssl
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
 
 import aiohttp
 
 from proxy.core.credential import Credential, Verification
 from proxy.core.held import Held
 from proxy.core.identity import Identity, identity
-from proxy.core.recipe import LoginAnswer, LoginRequest, facts, redirected
+from proxy.core.recipe import Grant, LoginAnswer, LoginRequest, facts, redirected
 from proxy.core.token import Token
 from proxy.errors import LoginUnavailable
 from proxy.tokens.clock import Clock, deadline
 from proxy.tokens.decoding import ACCEPTED, decoded
-from proxy.tokens.secrets import read_secrets, watchable
+from proxy.tokens.secrets import poll, read_secrets
 
 # A session object has a kilobyte or two; whatever has a megabyte is none.
 MAX_ANSWER = 1024 * 1024
@@ -75,12 +77,12 @@ class Login:
         self._jitter = jitter
 
     @property
-    def watchable(self) -> bool:
-        """Whether any of the secrets can change under our eyes."""
-        return watchable(self._recipe.sources)
+    def poll(self) -> float | None:
+        """How often it is worth looking whether the secrets have changed, in seconds; None: they cannot."""
+        return poll(self._recipe.sources)
 
     async def identify(self, known: Identity | None = None) -> Identity:
-        """Return the secrets as they are now, with their key; given a `known` identity, read only what is watchable.
+        """Return the secrets as they are now, with their key; given a `known` identity, read only what can change.
 
         Raises LoginUnavailable where a secret cannot be read.
         """
@@ -98,8 +100,15 @@ class Login:
         sent_at = self._clock.time()
         answer = await self._ask(request)
         grant = self._recipe.read(answer, self._wall())
-        lifetime = self._credential.ttl if grant.lifetime is None else grant.lifetime
-        return Token.issued(grant.text, sent_at, min(lifetime, self._credential.max_age), self._jitter())
+        return self._token(grant, sent_at)
+
+    def _token(self, grant: Grant, sent_at: float) -> Token:
+        about = self._credential
+        lifetime = about.ttl if grant.lifetime is None else grant.lifetime
+        took = self._clock.time() - sent_at
+        token = Token.issued(grant.text, sent_at, lifetime, self._jitter(), took=took, max_age=about.max_age)
+        token.slides = about.ttl if about.sliding else 0.0
+        return token
 
     async def _ask(self, request: LoginRequest) -> LoginAnswer:
         """Return the answer to a request. The error is raised anew, without a trace of the foreign one's text."""
@@ -168,6 +177,13 @@ def _cause(error: Exception) -> str:
 
 
 def _tls(verification: Verification) -> ssl.SSLContext:
+    """Return the context for a verification, made anew when its file has changed. Raises OSError."""
+    changed = 0 if verification.ca_file is None else Path(verification.ca_file).stat().st_mtime_ns
+    return _context(verification, changed)
+
+
+@lru_cache(maxsize=64)  # a context holds all the system's authorities: half a megabyte, and 20 ms of work
+def _context(verification: Verification, _changed: int) -> ssl.SSLContext:
     context = ssl.create_default_context()
     if verification.ca_file is not None:
         try:

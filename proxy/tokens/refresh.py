@@ -26,7 +26,7 @@ _CLOSED = "the gateway stops or has another configuration"
 
 
 class Refresh:
-    """Keeps `token` live, by timer, from the first `begin` until `close`.
+    """Keeps `token` live, by timer, from `start` until `close`; `on_token` is told each new one and what it is for.
 
     Whatever follows the end of a login happens without an await: wherever a cancellation strikes, the state is whole.
     """
@@ -39,6 +39,7 @@ class Refresh:
         clock: Clock,
         cache: TokenCache,
         random: Callable[[], float],
+        on_token: Callable[[Token, Reason], None],
         on_event: Callable[[TokenEvent], None],
     ) -> None:
         self.token: Token | None = None
@@ -47,16 +48,18 @@ class Refresh:
         self._clock = clock
         self._cache = cache
         self._random = random
+        self._on_token = on_token
         self._on_event = on_event
         self._flight: SingleFlight[None] = SingleFlight()
-        self._watch = Watch(issuer, clock, self.forgive)
+        self._watch = Watch(issuer, clock, lambda: self._hurry(Reason.ROTATION))
         self._timer: Timer | None = None
         self._pace = Pace()
         self._record = Record()
         self._identity = Identity("", {})
         self._key = ""
-        self._refused = False
+        self._wanted: Reason | None = None  # why a login is due, whatever token is at hand
         self._closed = False
+        self._earliest = -math.inf  # before it no login begins by itself: many credentials are spread
         self._failure: LoginError = LoginUnavailable(cause=_HELD)
 
     @property
@@ -74,6 +77,11 @@ class Refresh:
             logins=dict(record.logins),
             refreshes=dict(record.refreshes),
         )
+
+    def start(self, within: float) -> None:
+        """Begin the first login, at a moment within so many seconds; a request that comes sooner begins it itself."""
+        self._earliest = self._clock.time() + within * self._random()
+        self._go_on()
 
     def begin(self) -> bool:
         """Begin a login, if one may start now; tell whether one is in flight."""
@@ -104,14 +112,20 @@ class Refresh:
             if self._cache.get(self._key) is token:
                 del self._cache[self._key]
         self.token = None
-        self._refused = True
+        self._wanted = Reason.REFUSAL
         self._go_on()
 
-    def forgive(self) -> None:
-        """Log in without waiting for backoff or probe: the secrets have changed, or somebody asks for it."""
-        self._pace = self._pace.forgiven()
-        self._failure = LoginUnavailable(cause=_HELD)
-        self._go_on()
+    def ask(self) -> None:
+        """Log in without waiting for backoff or probe, because somebody wants it."""
+        self._hurry(Reason.ASKED)
+
+    def distrust(self, within: float) -> None:
+        """Take a live token for stale: the clock has jumped. Its refresh begins within so many seconds."""
+        token, now = self.token, self._clock.time()
+        if token is not None:
+            token.stale_at = min(token.stale_at, now)
+            self._earliest = now + within * self._random()
+            self._plan()
 
     def absence(self) -> LoginError:
         """Return why there is no token, as an error that is the caller's own."""
@@ -157,17 +171,25 @@ class Refresh:
     def _succeeded(self, token: Token, reason: Reason, started: float) -> None:
         now, key = self._clock.time(), self._identity.key
         kept = self._cache.get(key) is token
-        self.token, self._key, self._refused = token, key, False
+        self.token, self._key, self._wanted = token, key, None
         self._failure = LoginUnavailable(cause=_HELD)
-        self._watch.stop()
+        self._watch.start(self._identity)
         if not kept:
             self._pace = self._pace.succeeded(started, refusal=reason is Reason.REFUSAL)
             self._cache[key] = token
             self._record.count(Outcome.SUCCEEDED, now)
             self._record.refreshes[reason] += 1
         self._plan()
+        self._on_token(token, reason)
         if not kept:
             self._on_event(LoginSucceeded(self._credential.name, now - started, token.expires_at - now, reason))
+
+    def _hurry(self, reason: Reason) -> None:
+        """Log in without waiting for backoff or probe. The token at hand serves until there is another."""
+        self._wanted = self._wanted or reason
+        self._pace = self._pace.forgiven()
+        self._failure = LoginUnavailable(cause=_HELD)
+        self._go_on()
 
     def _failed(self, failure: LoginError, reason: Reason, started: float) -> None:
         """Take note of a failure. Keys once refused stay refused: a probe that meets another fault proves nothing."""
@@ -175,36 +197,44 @@ class Refresh:
         rejected = isinstance(failure, LoginRejected)
         if rejected or isinstance(self._failure, LoginRejected):
             self._pace = self._pace.rejected(started, now)
-            self._watch.start(self._identity)
         else:
             self._pace = self._pace.failed(started, now, self._random())
         if rejected or not isinstance(self._failure, LoginRejected):
             self._failure = failure
+        if self._wanted is Reason.ASKED:
+            self._wanted = None  # whoever asked is told, and may ask again
+        self._watch.start(self._identity)
         outcome = Outcome.REJECTED if rejected else Outcome.UNAVAILABLE
         self._record.count(outcome, now, failure.cause)
         self._plan()
         retry_in = self._next_login() - now
-        self._on_event(LoginFailed(self._credential.name, now - started, outcome, failure.cause, retry_in, reason))
+        left = 0.0 if self.token is None else max(0.0, self.token.expires_at - now)
+        self._on_event(
+            LoginFailed(self._credential.name, now - started, outcome, failure.cause, retry_in, reason, left)
+        )
 
     def _reason(self, now: float) -> Reason:
-        if self._refused:
-            return Reason.REFUSAL
+        if self._wanted is not None:
+            return self._wanted
         if self.token is None:
             return Reason.START
         return Reason.AHEAD if now < self.token.expires_at else Reason.EXPIRY
 
     def _next_login(self) -> float:
         """When the next login may start."""
-        return math.inf if self._closed else self._pace.next_login(refusal=self._refused)
+        return math.inf if self._closed else self._pace.next_login(refusal=self._wanted is Reason.REFUSAL)
 
     def _due(self) -> float:
-        """When the next login starts by itself: it may, and the token is stale or absent."""
+        """When the next login starts by itself: it may, and the token is stale or absent, or another is wanted."""
         may = self._next_login()
-        return may if self.token is None else max(may, self.token.stale_at)
+        if self._wanted is None:
+            may = max(may, self._earliest)
+            return may if self.token is None else max(may, self.token.stale_at)
+        return may
 
     def _go_on(self) -> None:
-        """Begin the login that is due, or set the timer for it."""
-        if not self.begin():
+        """Begin the login that is due, or set the timer for it: the life of a sliding token may have been extended."""
+        if self._clock.time() < self._due() or not self.begin():
             self._plan()
 
     def _plan(self) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Hashable
 from proxy.core.credential import Credential
 from proxy.core.doubt import Doubt
 from proxy.core.token import Phase, Token
-from proxy.core.token_events import RefusalsDoubted, TokenEvent, TokenRefused
+from proxy.core.token_events import Reason, RefusalsDoubted, TokenEvent, TokenRefused
 from proxy.tokens.cache import TokenCache
 from proxy.tokens.clock import Clock
 from proxy.tokens.refresh import Refresh
@@ -35,11 +35,21 @@ class Reuse:
         self._now = clock.time
         self._on_event = on_event
         self._doubt = Doubt()
-        self._refresh = Refresh(issuer, credential, clock=clock, cache=cache, random=random, on_event=on_event)
+        self._slides = credential.sliding
+        self._refresh = Refresh(
+            issuer, credential, clock=clock, cache=cache, random=random, on_token=self._new, on_event=on_event
+        )
 
-    def start(self) -> None:
-        """Begin the first login; from then on the token is kept live by a timer, with or without requests."""
-        self._refresh.begin()
+    def start(self, within: float = 0.0) -> None:
+        """Begin the first login, at a moment within so many seconds or with the first request that needs it.
+
+        From then on the token is kept live by a timer, with or without requests.
+        """
+        self._refresh.start(within)
+
+    def distrust(self, within: float = 0.0) -> None:
+        """Take the token for stale: the clock has jumped, so it may be older than it seems (a suspended machine)."""
+        self._refresh.distrust(within)
 
     async def close(self) -> None:
         """Make no further login; leave neither timer nor task. A live token still serves the requests under way."""
@@ -51,9 +61,9 @@ class Reuse:
         return self._refresh.state
 
     @property
-    def doubtful(self) -> bool:
-        """Whether `accepted` needs to be called: a refused replay is feared, or has made refusals doubtful."""
-        return self._doubt.doubtful
+    def listening(self) -> bool:
+        """Whether `accepted` needs to be called: use extends the token's life, or refusals are doubtful."""
+        return self._slides or self._doubt.doubtful
 
     def current(self) -> Token | None:
         """Return the live token, None if there is none; behind a stale one a login begins, if it may."""
@@ -97,7 +107,7 @@ class Reuse:
         The token at hand stays in use until then. Raises LoginRejected or LoginUnavailable.
         """
         before = self._refresh.token
-        self._refresh.forgive()
+        self._refresh.ask()
         await self._refresh.attempt()
         token = self._live()
         if token is before:
@@ -107,12 +117,15 @@ class Reuse:
     async def renew(self, refused: Token, what: Hashable) -> Token | None:
         """Return a newer token than the one that the origin refused on the request `what`.
 
-        None if the refusal is doubted: pass it on as it came. Waits and raises as `token` does.
+        None if the refusal is doubted, or if there is no other token than this very text: pass it on as it came.
+        Waits and raises as `token` does.
         """
         if not self.invalidate(refused, what):
             return None
         token = await self.token()
-        self._doubt.tried(token, self._now())
+        if token.value == refused.value:
+            self.replay_refused(token, what)
+            return None
         return token
 
     def invalidate(self, refused: Token, what: Hashable) -> bool:
@@ -140,10 +153,20 @@ class Reuse:
         if token is self._refresh.token and self._doubt.replay_refused(token, what, self._now()):
             self._on_event(RefusalsDoubted(self._name, self._doubt.wait))
 
-    def accepted(self, token: Token, what: Hashable) -> None:
-        """Take note that `what` accepted this token; needed while `doubtful`: its later refusal is believed."""
-        if self.doubtful and token is self._refresh.token:
+    def accepted(self, token: Token, what: Hashable, at: float) -> None:
+        """Take note that `what`, sent `at`, accepted this token; needed while `listening`.
+
+        A sliding token lives longer for it, and a later refusal by the same is believed.
+        """
+        if self._slides:
+            token.used(at)
+        if self._doubt.doubtful and token is self._refresh.token:
             self._doubt.accepted(token, what)
+
+    def _new(self, token: Token, reason: Reason) -> None:
+        """A login has given a token; one that takes the place of a refused one has yet to prove itself."""
+        if reason is Reason.REFUSAL:
+            self._doubt.replaced(token, self._now())
 
     def _live(self) -> Token:
         """Return the live token, or raise why there is none."""

@@ -11,7 +11,7 @@ class TokenSource(Protocol):
     """Anything that returns a token for requests; what it hands out is live and not known to be refused."""
 
     @property
-    def doubtful(self) -> bool:
+    def listening(self) -> bool:
         """Whether `accepted` is to be told what accepts tokens."""
         ...
 
@@ -39,8 +39,8 @@ class TokenSource(Protocol):
         """Take note that the replay with the newer token was refused too."""
         ...
 
-    def accepted(self, token: Token, what: Hashable) -> None:
-        """Take note that `what` accepted this token; needed only while `doubtful`."""
+    def accepted(self, token: Token, what: Hashable, at: float) -> None:
+        """Take note that `what`, sent `at`, accepted this token; needed only while `listening`."""
         ...
 
 
@@ -48,12 +48,12 @@ class Issuer(Protocol):
     """Anything that trades secrets for a token: a login, or a store in front of one. Each call ends in bounded time."""
 
     @property
-    def watchable(self) -> bool:
-        """Whether reading the secrets again is cheap and may give others."""
+    def poll(self) -> float | None:
+        """How often, in seconds, it is worth looking whether the secrets have changed; None: they cannot."""
         ...
 
     async def identify(self, known: Identity | None = None) -> Identity:
-        """Return the identity as it is now; given a `known` one, read again only what is watchable.
+        """Return the identity as it is now; given a `known` one, read again only what can change.
 
         Raises LoginUnavailable where a secret cannot be read.
         """

@@ -76,7 +76,7 @@ def test_secrets_in_files_are_read_anew(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("three\r\n")
     assert login.apikey.read().reveal() == "three"
     assert login.secretkey.read().reveal() == "two"
-    assert (login.apikey.watchable, login.secretkey.watchable) == (True, False)
+    assert (login.apikey.poll, login.secretkey.poll) == (5.0, 60.0)
     assert "three" not in repr(login)
 
 

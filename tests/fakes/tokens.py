@@ -19,7 +19,7 @@ class FakeSource:
     """Hands out `token-1`, and a newer one after each invalidation; counts what it is told."""
 
     number: int = 1
-    doubtful: bool = False
+    listening: bool = False
     believes: bool = True
     error: Exception | None = None
     gate: asyncio.Event | None = None
@@ -74,9 +74,9 @@ class FakeSource:
         del token
         self.replays_refused.append(what)
 
-    def accepted(self, token: Token, what: Hashable) -> None:
+    def accepted(self, token: Token, what: Hashable, at: float) -> None:
         """Note an acceptance."""
-        del token
+        del token, at
         self.accepts.append(what)
 
     def _renew(self) -> None:

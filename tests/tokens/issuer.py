@@ -14,6 +14,7 @@ from proxy.tokens.reuse import Reuse
 from tests.core.secrets import credential
 from tests.tokens.clock import FakeClock, settled
 
+POLL = 5.0  # seconds between two looks at the secrets
 CREDENTIAL = replace(credential(), login_timeout=10.0)
 
 
@@ -29,10 +30,12 @@ class FakeIssuer:
     failure: Exception | None = None
     unreadable: Exception | None = None
     secret: str = "first"
-    watchable: bool = True
+    poll: float | None = POLL
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     logins: list[float] = field(default_factory=list)
     issued: list[Token] = field(default_factory=list)
+    takes: float = 0.0
+    text: str = ""
     reads: int = 0
     flying: int = 0
 
@@ -58,12 +61,27 @@ class FakeIssuer:
         try:
             await asyncio.sleep(0)
             await self.gate.wait()
+            if self.takes:
+                await self._pass(self.takes)
             if self.failure is not None:
                 raise self.failure
-            self.issued.append(Token.issued(f"token-{len(self.logins)}", sent_at, self.lifetime, 0.0))
+            self.issued.append(self.token(sent_at))
             return self.issued[-1]
         finally:
             self.flying -= 1
+
+    def token(self, sent_at: float) -> Token:
+        """Return the token of a login."""
+        text = self.text or f"token-{len(self.logins)}"
+        return Token.issued(text, sent_at, self.lifetime, 0.0, took=self.clock.time() - sent_at)
+
+    async def _pass(self, seconds: float) -> None:
+        over = asyncio.Event()
+        timer = self.clock.call_at(self.clock.time() + seconds, over.set)
+        try:
+            await over.wait()
+        finally:
+            timer.cancel()
 
 
 @dataclass

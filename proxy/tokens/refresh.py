@@ -55,7 +55,7 @@ class Refresh:
         self._timer: Timer | None = None
         self._pace = Pace()
         self._record = Record()
-        self._identity = Identity("", {})
+        self._identity: Identity | None = None  # of the last login, once its secrets could be read
         self._key = ""
         self._wanted: Reason | None = None  # why a login is due, whatever token is at hand
         self._closed = False
@@ -146,7 +146,8 @@ class Refresh:
         limit = self._credential.login_timeout
         try:
             async with deadline(self._clock, limit):
-                token = await self._obtained(reason)
+                identity = self._identity = await self._issuer.identify()
+                token = await self._obtained(identity, reason)
         except LoginError as error:
             failure = error
         except TimeoutError:
@@ -154,26 +155,25 @@ class Refresh:
         except Exception as error:  # noqa: BLE001 - a defect must cost one login, not all that follow
             failure = LoginUnavailable(cause=f"a defect of the gateway: {type(error).__name__}")
         else:
-            self._succeeded(token, reason, started)
+            self._succeeded(token, identity, reason, started)
             return
         self._failed(failure, reason, started)
 
-    async def _obtained(self, reason: Reason) -> Token:
+    async def _obtained(self, identity: Identity, reason: Reason) -> Token:
         """Return the token of a login, or at the start the one that a configuration before this one left."""
-        self._identity = await self._issuer.identify()
-        token = self._cache.get(self._identity.key) if reason is Reason.START else None
+        token = self._cache.get(identity.key) if reason is Reason.START else None
         if token is None:
-            token = await self._issuer.issue(self._identity, self.token)
+            token = await self._issuer.issue(identity, self.token)
         if token.phase(self._clock.time()) is Phase.EXPIRED:
             raise LoginUnavailable(cause="the login's token had expired when it came")
         return token
 
-    def _succeeded(self, token: Token, reason: Reason, started: float) -> None:
-        now, key = self._clock.time(), self._identity.key
+    def _succeeded(self, token: Token, identity: Identity, reason: Reason, started: float) -> None:
+        now, key = self._clock.time(), identity.key
         kept = self._cache.get(key) is token
         self.token, self._key, self._wanted = token, key, None
         self._failure = LoginUnavailable(cause=_HELD)
-        self._watch.start(self._identity)
+        self._watch.start(identity)
         if not kept:
             self._pace = self._pace.succeeded(started, refusal=reason is Reason.REFUSAL)
             self._cache[key] = token
@@ -203,7 +203,8 @@ class Refresh:
             self._failure = failure
         if self._wanted is Reason.ASKED:
             self._wanted = None  # whoever asked is told, and may ask again
-        self._watch.start(self._identity)
+        if self._identity is not None:
+            self._watch.start(self._identity)
         outcome = Outcome.REJECTED if rejected else Outcome.UNAVAILABLE
         self._record.count(outcome, now, failure.cause)
         self._plan()

@@ -95,7 +95,7 @@ async def test_a_secret_that_vanishes_changes_nothing() -> None:
 
 
 async def test_refused_while_new_keys_are_being_tried() -> None:
-    """Whoever rotates may revoke the old token at once: one login serves both, and it counts as the refusal's."""
+    """Whoever rotates may revoke the old token at once: one login serves both."""
     async with running() as it:
         it.issuer.secret = "rotated"
         it.issuer.gate.clear()
@@ -116,3 +116,17 @@ async def test_secrets_that_cannot_change_are_read_for_logins_alone() -> None:
         assert it.clock.pending == [it.issuer.issued[0].stale_at]
         await it.clock.elapse(60.0)
         assert it.issuer.reads == 1
+
+
+async def test_a_secret_that_could_not_be_read_at_the_start() -> None:
+    """It is tried again with the backoff, and watched once it is there."""
+    async with running(settle=False) as it:
+        it.issuer.unreadable = LoginUnavailable(cause="file gone")
+        await it.clock.elapse(20.0)
+        assert (it.logins, it.reuse.state.live) == (0, False)
+        it.issuer.unreadable = None
+        await it.clock.elapse(20.0)
+        assert it.logins == 1
+        it.issuer.secret = "rotated"
+        await it.clock.elapse(POLL)
+        assert it.logins == 2

@@ -62,7 +62,8 @@ class App:
         spools = config.limits.replay_spool > config.limits.replay_buffer
         self.spool_fault = spool_fault() if spools else None
         self.limits = config.limits if self.spool_fault is None else replace(config.limits, replay_spool=0)
-        self.wire = Wire(loop, Outbox(loop), Sweep(loop.time), config.limits.max_header_size)
+        injected = frozenset(route.injection.field or b"" for route in config.routes)
+        self.wire = Wire(loop, Outbox(loop), Sweep(loop.time), config.limits.max_header_size, injected)
         self.observers = observers
         self.sources = self._sources(observers.token)
         self.drift = Drift(loop, time.time, self._clock_jumped)

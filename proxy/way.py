@@ -1,8 +1,8 @@
 """A route as requests take it: its rules, its origin's connections, and where its token comes from."""
 
 from proxy.core.credential import Reject
-from proxy.core.fields import Lines
-from proxy.core.injection import AUTHORIZATION, Place, signed
+from proxy.core.fields import AUTHORIZATION, Lines
+from proxy.core.injection import Place, signed
 from proxy.core.limits import Limits
 from proxy.core.referral import Referral
 from proxy.core.routing import Rules, outgoing

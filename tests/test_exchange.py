@@ -706,7 +706,23 @@ async def test_an_answer_that_stalls_is_cut() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/iam/login", "/IAM/Login", "/iam/%6cogin", "/x/../iam/login", "//iam//login/", "/iam/login;x"]
+    "path",
+    [
+        "/iam/login",
+        "/IAM/Login",
+        "/iam/%6cogin",
+        "/x/../iam/login",
+        "//iam//login/",
+        "/iam/login;x",
+        "/iam//../login",
+        "/iam/a\\b/../login",
+        "/iam/%252e%252e/../login",
+        "/iam/;/../login",
+        "/iam/a%2fb/../login",
+        "/iam/a%255cb/../login",
+        "/iam/%25%35%63/../login",
+        "/iam/login/../x",
+    ],
 )
 async def test_the_login_is_not_reachable_through_the_gateway(path: str) -> None:
     """No spelling of a login path gets through: 403 path_denied."""

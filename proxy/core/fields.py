@@ -6,6 +6,8 @@ connection or the gateway itself has to know: its control data. Names in that ta
 
 from collections.abc import Mapping
 
+AUTHORIZATION = b"authorization"
+
 Lines = list[bytes]
 Control = dict[bytes, bytes]
 
@@ -102,3 +104,8 @@ def without(lines: Lines, names: frozenset[bytes]) -> Lines:
 def name_of(line: bytes) -> bytes:
     """Return the lower-case name of a field line."""
     return line.partition(b":")[0].lower()
+
+
+def spelt(name: bytes) -> bytes:
+    """Return a lower-case name as CGI knows it, where `x_api_key` and `x-api-key` are one (RFC 3875 §4.1.18)."""
+    return name.replace(b"_", b"-")

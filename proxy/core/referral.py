@@ -9,8 +9,8 @@ from proxy.core.paths import joined
 
 # RFC 3986 §4.2: a URL with a scheme, or one that begins with the authority.
 WITH_AUTHORITY = re.compile(rb"(?:https?:)?//([^/?#]*)([^?#]*)(.*)", re.IGNORECASE | re.DOTALL)
-# What every browser reads: `5; url=…`, quoted or not.
-REFRESH = re.compile(rb"(\s*[0-9.]*\s*[;,]\s*url\s*=\s*)([\"']?)(.*?)(\2\s*)\Z", re.IGNORECASE | re.DOTALL)
+# What every browser reads: `5; url=…`, quoted or not. Possessive: a hostile value costs no more than its length.
+REFRESH = re.compile(rb"([0-9.\s]*+[;,]\s*+url\s*+=\s*+)(?:([\"'])(.*)\2|(.*))", re.IGNORECASE | re.DOTALL)
 LINK = re.compile(rb"<([^<>]*)>")
 WEB_PORTS = frozenset((80, 443))
 # Names that promise what a cookie without Secure would break (RFC 6265bis §4.1.3), whatever their case.
@@ -41,7 +41,7 @@ class Referral:
             case b"location" | b"content-location":
                 changed = self.url(value, gateway)
             case b"refresh":
-                changed = REFRESH.sub(lambda m: m[1] + m[2] + self.url(m[3], gateway) + m[4], value, count=1)
+                changed = self.refresh(value, gateway)
             case b"link":
                 changed = LINK.sub(lambda m: b"<%b>" % self.url(m[1], gateway), value)
             case b"set-cookie":
@@ -49,6 +49,16 @@ class Referral:
             case _:
                 return line
         return line if changed == value else b"%b: %b\r\n" % (field, changed)
+
+    def refresh(self, value: bytes, gateway: bytes) -> bytes:
+        """Return a Refresh value whose URL names the gateway where it named the origin."""
+        match = REFRESH.fullmatch(value)
+        if match is None:
+            return value
+        begin, quote, quoted, plain = match.groups()
+        if quote is None:
+            return begin + self.url(plain, gateway)
+        return begin + quote + self.url(quoted, gateway) + quote
 
     def url(self, url: bytes, gateway: bytes) -> bytes:
         """Return a URL that names the origin as one that names the gateway; any other as it is."""

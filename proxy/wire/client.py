@@ -1,6 +1,7 @@
 """The client's side: its requests one by one, answers out."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -32,6 +33,14 @@ UNIX = "unix:"
 Serve = Callable[["ClientConnection"], Coroutine[Any, Any, None]]
 
 
+class Stall:
+    """The time that a client may take nothing of what is written to it."""
+
+    def __init__(self, expired: Callable[[], None], deadline: float) -> None:
+        self.expired = expired
+        self.deadline = deadline
+
+
 class ClientConnection(ClientReader):
     """One connection of a client. `serve` is the coroutine that answers its requests; it ends when the client is gone.
 
@@ -49,6 +58,8 @@ class ClientConnection(ClientReader):
         self._clients = clients
         self._probes = 0
         self._linger_until = NEVER
+        self._left_to_send = float("inf")
+        self._stall: Stall | None = None
 
     # --- transport
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -64,6 +75,7 @@ class ClientConnection(ClientReader):
     def connection_lost(self, exc: Exception | None) -> None:
         """End the coroutine wherever it stands; what it holds is freed on its way out."""
         super().connection_lost(exc)
+        self._takes_on()
         self._clients.discard(self)
         self.flow.end()
 
@@ -75,25 +87,32 @@ class ClientConnection(ClientReader):
     def eof_received(self) -> bool:
         """Answer what was asked before the end (RFC 9112 §9.6), if anything was."""
         self.ended = True
-        if self.reading.inside or (self.state is IDLE and self._arrived is None):
+        if self.state is CLOSING or self.reading.inside or (self.state is IDLE and self._arrived is None):
             return False
         self.deadline = self.wire.sweep.after(0)
         return True
 
     def pause_writing(self) -> None:
-        """Bound the time that a client may take nothing."""
+        """Bound the time that a client may take nothing; it runs beside the deadline of what the client sends."""
         super().pause_writing()
-        self.deadline = self.wire.sweep.after(self.timeouts.idle)
+        self._stall = Stall(self.abort, self.wire.sweep.after(self.timeouts.idle))
+        self.wire.sweep.watched.add(self._stall)
 
     def resume_writing(self) -> None:
         """The client takes its answer."""
         super().resume_writing()
-        self.deadline = NEVER
+        self._takes_on()
+        self.flow.wake()
+
+    def _takes_on(self) -> None:
+        if self._stall is not None:
+            self.wire.sweep.watched.discard(self._stall)
+            self._stall = None
 
     def expired(self) -> None:
         """Something has taken too long; which, the state tells."""
-        if self.state is CLOSING or self.full:
-            self.abort()
+        if self.state is CLOSING:
+            self._closing_expired()
         elif self._head:
             self.refuse(RequestTimeout())
         elif self.current is None:
@@ -102,6 +121,17 @@ class ClientConnection(ClientReader):
             self._probe()
         elif self.reading.inside:
             self._body_expired()
+
+    def _closing_expired(self) -> None:
+        """Close for good; an answer that the client still takes is not cut short."""
+        left = self.transport.get_write_buffer_size()
+        if not left:
+            self.transport.close()  # no reset: the kernel may have some of the answer left to send
+        elif left < self._left_to_send:
+            self._left_to_send = left
+            self.deadline = self.wire.sweep.after(self.timeouts.idle)
+        else:
+            self.abort()
 
     def _body_expired(self) -> None:
         if self.held:  # it is not the client that is slow
@@ -119,12 +149,17 @@ class ClientConnection(ClientReader):
     # --- what the coroutine awaits
     async def next_request(self) -> Request | None:
         """Wait for a request and return it, or None when there will be no more. Raises GatewayError for a bad one."""
+        if (self._unread or self.full) and not self.leaving:
+            await self._give_way()
         self.current, self.state = None, IDLE
+        self.body_taken()
         while self._arrived is None:
             if self.leaving:
                 return None
             if self._unread:
                 self.data_received(self.take_unread())
+                if self.ended and self.reading.inside:
+                    return None  # a request that was cut short
                 continue
             if self.reading is DEAF or self.ended:
                 return None
@@ -139,6 +174,13 @@ class ClientConnection(ClientReader):
         if message.body.complete:
             self.deadline = NEVER
         return message
+
+    async def _give_way(self) -> None:
+        """Let the other connections have their turn, and this client take its answers: our own wait for nothing."""
+        self.wire.loop.call_soon(self.flow.wake)
+        await self.flow
+        while self.full and not self.leaving:
+            await self.flow
 
     def leave(self) -> None:
         """Take no further request: close now if nothing is under way, else behind the answer."""
@@ -216,6 +258,7 @@ class ClientConnection(ClientReader):
             return
         request, self.state = self.current, CLOSING
         if (request is None or request.body.complete) and self.reading is HEAD and not self._unread:
+            self.deadline = self.wire.sweep.after(self.timeouts.idle)  # it may take nothing more
             self.close()
             return
         self.turn(DEAF)
@@ -224,7 +267,8 @@ class ClientConnection(ClientReader):
         self._linger_until = self.wire.sweep.after(LINGER_AT_MOST)
         self.wire.outbox.post()
         if self.transport.can_write_eof() and not self.ended:
-            self.transport.write_eof()
+            with contextlib.suppress(OSError):  # a reset that nobody has noticed yet
+                self.transport.write_eof()
         else:
             self.close()
 

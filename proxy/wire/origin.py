@@ -54,7 +54,7 @@ class OriginConnection(OriginReader):
         if request.body.framing is not NO_BODY:
             request.body.attach(self)
             self._pump()
-            client.release(BY_QUEUE)
+            client.body_taken()
 
     def _pump(self) -> None:
         """Send what has come of the body; of what is sent again, as much as the origin takes."""

@@ -2,7 +2,7 @@
 
 import re
 
-from proxy.core.fields import Control, Lines, nominated, options, without
+from proxy.core.fields import AUTHORIZATION, Control, Lines, nominated, options, without
 from proxy.errors import BadRequest, GatewayError, MethodNotAllowed
 from proxy.wire.body import CHUNKED, EMPTY, LENGTH, Body, read_length
 from proxy.wire.target import GOOD_HOSTS, good_host, read_target
@@ -95,6 +95,8 @@ def _read_control(request: Request) -> None:
     request.lines = without(request.lines, names)
     if b"connection" in control:
         request.keep = persists(control, http10=request.http10)
+        if AUTHORIZATION in names:
+            control.pop(AUTHORIZATION, None)  # the caller's own belongs to this connection, it says
     if body.framing is LENGTH or b"content-length" in control:
         request.framing = b"Content-Length: %d\r\n" % body.length
     elif body.framing is CHUNKED:
@@ -124,7 +126,7 @@ def _read_rare(request: Request, names: frozenset[bytes]) -> None:
         request.rare += b"Connection: %b\r\n" % b", ".join(connection)
     # RFC 9110 §10.1.1: not from a 1.0 client, and only where a body follows.
     if b"expect" in control and not request.http10:
-        if options(control[b"expect"]) == [b"100-continue"]:
+        if set(options(control[b"expect"])) == {b"100-continue"}:
             request.expects = not request.body.complete
         else:
             request.rare += b"Expect: %b\r\n" % control[b"expect"]

@@ -30,8 +30,8 @@ class Sweep:
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Tick every STEP from now on, until `stop()`."""
+        self._timer = loop.call_later(STEP, self.start, loop)  # first: a defect in one deadline must not end all others
         self.tick()
-        self._timer = loop.call_later(STEP, self.start, loop)
 
     def stop(self) -> None:
         """Tick no more."""

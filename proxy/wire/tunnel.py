@@ -1,8 +1,10 @@
 """Two connections joined behind a 101 (RFC 9110 §7.8): bytes go across as they are."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
+from proxy.wire.client import ClientConnection
 from proxy.wire.connection import Connection
 from proxy.wire.sweep import NEVER, Sweep
 
@@ -22,7 +24,7 @@ class Tunnel:
         self._idle = idle
         self._wake = wake
 
-    def open(self, client: Connection, origin: Connection, from_client: bytes, from_origin: bytes) -> None:
+    def open(self, client: ClientConnection, origin: Connection, from_client: bytes, from_origin: bytes) -> None:
         """Take over both transports; what has come behind the handshake goes first."""
         self._sweep.watched.add(self)
         ends = ClientEnd(self, client), OriginEnd(self, origin)
@@ -33,6 +35,8 @@ class Tunnel:
             if early:
                 end.data_received(early)
         self.moved()
+        if client.ended:  # before the switch, where nobody could pass it on
+            ends[0].eof_received()
 
     def moved(self) -> None:
         """Something has crossed."""
@@ -77,7 +81,8 @@ class End(asyncio.Protocol):
             self.tunnel.end()
             return False
         self.connection.wire.outbox.post()
-        there.write_eof()
+        with contextlib.suppress(OSError):  # a reset that nobody has noticed yet
+            there.write_eof()
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:

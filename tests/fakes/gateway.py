@@ -197,9 +197,11 @@ async def gateway_to(
 ) -> AsyncIterator[Bench]:
     """Run the forwarding path in front of an origin on a loopback port."""
     loop, time = asyncio.get_running_loop(), Time()
-    wire = Wire(loop, Outbox(loop), Sweep(time), limits.max_header_size)
+    routes = routes or [route(replace(default_route(port), timeouts=timeouts))]
+    injected = frozenset(each.injection.field or b"" for each in routes)
+    wire = Wire(loop, Outbox(loop), Sweep(time), limits.max_header_size, injected)
     source = source or FakeSource()
-    table = RouteTable(routes or [route(replace(default_route(port), timeouts=timeouts))])
+    table = RouteTable(routes)
     pools = {
         rules.route.upstream: Pool(wire, rules.route.upstream, None, limits.max_origin_connections)
         for rules in table.rules

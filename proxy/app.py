@@ -22,7 +22,7 @@ from proxy.errors import StartError
 from proxy.exchange import Gateway
 from proxy.listen import BACKLOG, bound, open_socket
 from proxy.tokens.cache import token_cache
-from proxy.tokens.login import Login
+from proxy.tokens.issuers import issuer_of
 from proxy.tokens.reuse import Reuse
 from proxy.way import Way
 from proxy.wire.client import ClientConnection
@@ -77,7 +77,7 @@ class App:
         used = {route.credential for route in self.config.routes}
         return {
             name: Reuse(
-                Login(credential, clock=loop),
+                issuer_of(credential, loop),
                 credential,
                 clock=loop,
                 cache=cache,

@@ -24,7 +24,7 @@ from proxy.exchange import Gateway
 from proxy.listen import BACKLOG, bound, open_socket
 from proxy.tokens.cache import token_cache
 from proxy.tokens.drift import Drift
-from proxy.tokens.login import Login
+from proxy.tokens.issuers import issuer_of
 from proxy.tokens.reuse import Reuse
 from proxy.way import Way
 from proxy.wire.client import ClientConnection
@@ -84,7 +84,7 @@ class App:
         used = {route.credential for route in self.config.routes}
         return {
             name: Reuse(
-                Login(credential, clock=loop),
+                issuer_of(credential, loop),
                 credential,
                 clock=loop,
                 cache=cache,

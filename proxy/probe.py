@@ -1,8 +1,6 @@
 """Short questions: is the running gateway ready, does the login give a token."""
 
 import asyncio
-import random
-import time
 from collections.abc import Callable
 
 import aiohttp
@@ -11,7 +9,7 @@ from proxy.config.settings import Config
 from proxy.core.address import TcpAddress
 from proxy.core.credential import Credential
 from proxy.errors import StartError
-from proxy.tokens.login import Login
+from proxy.tokens.issuers import issuer_of
 
 # interface.md: HEALTHCHECK asks this; a gateway that cannot say it is ready in that time is not. In seconds.
 PATIENCE = 2.0
@@ -37,8 +35,8 @@ async def health(settings: Config, say: Callable[[str], object]) -> int:
 
 
 async def login(credential: Credential, say: Callable[[str], object]) -> int:
-    """Log in once and say the token. Raises LoginError."""
-    issuer = Login(credential, clock=asyncio.get_running_loop(), wall=time.time, jitter=random.random)
+    """Log in once and say the token, or what stands for one. Raises LoginError."""
+    issuer = issuer_of(credential, asyncio.get_running_loop())
     token = await issuer.issue(await issuer.identify())
     say(token.value)
     return 0

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Sequence
@@ -88,7 +89,8 @@ def tell(event: TokenEvent) -> None:
     log = structlog.get_logger()
     match event:
         case LoginSucceeded():
-            lasts, took = round(event.lifetime), round(event.duration * 1000)
+            lasts = round(event.lifetime) if math.isfinite(event.lifetime) else None  # what is held has no end
+            took = round(event.duration * 1000)
             log.info(
                 "login succeeded", credential=event.credential, reason=event.reason, lifetime_s=lasts, took_ms=took
             )

@@ -16,6 +16,8 @@ class Reject:
 
 # interface.md, "Which tokens are dead": a bare 403 means "no rights" on the platform.
 DEFAULT_REJECT = (Reject(401), Reject(403, (b"Invalid token",)))
+# What RFC 6750 §3.1 says of an invalid token; of other platforms nothing else is known.
+UNAUTHORIZED = (Reject(401),)
 
 
 @dataclass(frozen=True, slots=True)

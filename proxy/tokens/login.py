@@ -127,7 +127,7 @@ async def _followed(session: aiohttp.ClientSession, request: LoginRequest) -> Lo
     """Return the answer at the end of the redirects; one that is not followed is the answer."""
     answer = await _sent(session, request)
     for _ in range(MAX_REDIRECTS):
-        url = redirected(request.url, answer.status, answer.headers.get("Location"))
+        url = redirected(request.url, answer.status, answer.value("Location"))
         if url is None:
             break
         request = replace(request, url=url)
@@ -139,12 +139,18 @@ async def _sent(session: aiohttp.ClientSession, request: LoginRequest) -> LoginA
     async with session.request(
         request.method,
         request.url,
-        headers=_FIELDS | dict(request.headers),
-        data=request.body,
+        headers=_fields(request),
+        data=request.body or None,  # else aiohttp would give the type of nothing
         allow_redirects=False,
     ) as response:
         body = decoded(await _bounded(response.content), response.headers.get("Content-Encoding", ""), MAX_ANSWER)
-        return LoginAnswer(response.status, response.headers, body)
+        return LoginAnswer(response.status, tuple(response.headers.items()), body)
+
+
+def _fields(request: LoginRequest) -> dict[str, str]:
+    """Return the fields of a request, ours where it has none of that name."""
+    given = {name.lower() for name, _ in request.headers}
+    return {name: value for name, value in _FIELDS.items() if name.lower() not in given} | dict(request.headers)
 
 
 async def _bounded(content: aiohttp.StreamReader) -> bytes:

@@ -122,8 +122,6 @@ BEHIND = {
     "ended with status 1",
     '[credentials.b]\napikey = { command = ["no-such-command"] }\nsecretkey = "x"': "F:9: credentials.b.apikey: the "
     "command no-such-command: No such file or directory",
-    '[credentials.b]\nkind = "oauth2"\napikey = "x"\nsecretkey = "x"': f"F:9: credentials.b.kind: {NOT_YET}this version "
-    'knows the kind "apikey"',
     '[credentials.b]\napikey = "x"\nsecretkey = "x"\nlogin_url = "x"': f"F:11: credentials.b.login_url: 'x' is not an "
     f"http or https URL; {URL}",
 }

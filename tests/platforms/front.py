@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import httpx
 
@@ -21,7 +21,7 @@ class Front:
 
     http: httpx.AsyncClient
     finished: list[Finished]
-    told: asyncio.Queue[TokenEvent] = field(default_factory=asyncio.Queue)
+    told: asyncio.Queue[TokenEvent]
 
     async def login(self, reason: Reason) -> LoginSucceeded:
         """Wait for the next login that succeeds: it has to have this reason, and no other fact goes before it."""

@@ -23,12 +23,12 @@ async def started(
         try:
             yield port
         finally:
-            process.terminate()
+            if process.returncode is None:
+                process.terminate()
             await draining
     finally:
         if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
+            process.kill()
         await process.wait()
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 
@@ -14,12 +15,26 @@ from tests.platforms.started import started
 
 SCRIPT = Path(__file__).parent / "oidc" / "server.mjs"
 LISTENS = re.compile(r"^listens on (\d+)$")
-AUDIENCE, SCOPE = "https://api.example.com", "charts:read"
+AUDIENCE = "https://api.example.com"  # for a client that asks for none; it has another, AUDIENCE/v1
 
 
-def secret_of(client: str) -> str:
-    """Return a client's secret: every kind of character that escaping could get wrong (RFC 6749, appendix A.2)."""
-    return f'the secret of {client}: %+&=/"'
+class Client(NamedTuple):
+    """One of its clients: spaces and signs in id and secret are what escaping could get wrong."""
+
+    way: str
+
+    @property
+    def id(self) -> str:
+        """The client's id."""
+        return f"reports by {self.way}"
+
+    @property
+    def secret(self) -> str:
+        """The client's secret."""
+        return f'the secret by {self.way}: %+&=/"'
+
+
+BASIC, POST = Client("basic"), Client("post")
 
 
 @dataclass(frozen=True)
@@ -29,19 +44,14 @@ class OidcServer:
     port: int
     direct: httpx.AsyncClient
 
-    @property
-    def base(self) -> str:
-        """Its URL, without a slash at its end."""
-        return f"http://127.0.0.1:{self.port}"
-
     async def seen(self) -> tuple[int, int, int]:
         """Return how many logins were granted and refused, and how many requests found their token dead."""
         seen = (await self.direct.get("/seen")).json()
         return seen["granted"], seen["refused"], seen["dead"]
 
     async def revoke(self, token: str) -> None:
-        """Revoke a token of the client `post` (RFC 7009 §2.1)."""
-        who = {"client_id": "post", "client_secret": secret_of("post")}
+        """Revoke a token of the client POST (RFC 7009 §2.1)."""
+        who = {"client_id": POST.id, "client_secret": POST.secret}
         answer = await self.direct.post("/token/revocation", data={"token": token, **who})
         assert answer.status_code == 200, answer.text
 

@@ -12,7 +12,7 @@ from tests.platforms.started import started
 
 BIN = Path(__file__).parents[2] / ".superset" / "bin"
 LISTENS = re.compile(r"Listening at: http://127\.0\.0\.1:(\d+)")
-USERNAME, PASSWORD = "reader", 'the password: "ä\\'
+USERNAME, PASSWORD = "reports", 'the password: "ä\\'
 ADMIN = (f"--username={USERNAME}", f"--password={PASSWORD}", "--firstname=A", "--lastname=B", "--email=a@example.com")
 
 

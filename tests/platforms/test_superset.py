@@ -1,18 +1,14 @@
-"""Apache Superset behind the gateway, as `examples/superset.toml` has it."""
+"""`examples/superset.toml` in front of Apache Superset."""
 
 import contextlib
+from pathlib import Path
 
 import httpx
 import pytest
 
 from proxy.config.settings import Config
-from proxy.core.address import Upstream
-from proxy.core.answers import InJson, OfJwt
-from proxy.core.credential import Credential, Reject
-from proxy.core.login_recipe import Format, LoginRecipe
-from proxy.core.route import Route
 from proxy.core.token_events import LoginFailed, Outcome, Reason, TokenRefused
-from tests.core.secrets import Given
+from tests.examples import example
 from tests.interop.stage import httpx_client
 from tests.platforms.front import front
 from tests.platforms.superset_server import PASSWORD, USERNAME, Superset
@@ -31,18 +27,9 @@ def superset(tmp_path_factory: pytest.TempPathFactory) -> Superset:
     return prepared
 
 
-def config(port: int, password: str = PASSWORD) -> Config:
-    """Return the configuration for a loopback port."""
-    recipe = LoginRecipe(
-        url=f"http://127.0.0.1:{port}/api/v1/security/login",
-        token=InJson(("access_token",)),
-        expiry=OfJwt(),
-        format=Format.JSON,
-        body={"username": USERNAME, "password": Given(password), "provider": "db"},
-    )
-    reject = (Reject(401), Reject(422, (b"Signature verification failed",)))
-    route = Route(b"/", Upstream("http", "127.0.0.1", port), credential="main")
-    return Config((route,), {"main": Credential("main", recipe, reject=reject)})
+def config(port: int, folder: Path, password: str = PASSWORD) -> Config:
+    """Return the example for a loopback port."""
+    return example("superset", folder, {"superset.example.com": port}, {"SUPERSET_PASSWORD": password})
 
 
 async def csrf(client: httpx.AsyncClient) -> dict[str, str]:
@@ -50,9 +37,9 @@ async def csrf(client: httpx.AsyncClient) -> dict[str, str]:
     return {"X-CSRFToken": (await client.get("/api/v1/security/csrf_token/")).json()["result"]}
 
 
-async def test_a_client_without_a_token_reads(superset: Superset) -> None:
+async def test_a_client_without_a_token_reads(superset: Superset, tmp_path: Path) -> None:
     """What Superset refuses a client without one, it answers through the gateway; the token lives as its `exp` says."""
-    async with superset.serving(KEY) as port, front(config(port)) as gateway:
+    async with superset.serving(KEY) as port, front(config(port, tmp_path)) as gateway:
         async with httpx_client(port) as direct:
             assert (await direct.get("/api/v1/me/")).status_code == 401
         me = await gateway.http.get("/api/v1/me/", headers={"Authorization": "Bearer mine"})
@@ -64,9 +51,9 @@ async def test_a_client_without_a_token_reads(superset: Superset) -> None:
     assert gateway.told.empty()
 
 
-async def test_a_client_changes_something_with_superset_s_csrf_token(superset: Superset) -> None:
+async def test_a_client_changes_something_with_superset_s_csrf_token(superset: Superset, tmp_path: Path) -> None:
     """The bearer token alone is not enough for that; neither the 400 nor a 422 about the body causes a login."""
-    async with superset.serving(KEY) as port, front(config(port)) as gateway:
+    async with superset.serving(KEY) as port, front(config(port, tmp_path)) as gateway:
         dashboard, dataset = {"dashboard_title": "made"}, {"database": 1, "table_name": "none"}
         without = await gateway.http.post("/api/v1/dashboard/", json=dashboard)
         field = await csrf(gateway.http)
@@ -81,11 +68,13 @@ async def test_a_client_changes_something_with_superset_s_csrf_token(superset: S
     assert gateway.told.empty()
 
 
-async def test_a_token_that_a_new_key_has_killed_costs_one_login_and_one_replay(superset: Superset) -> None:
+async def test_a_token_that_a_new_key_has_killed_costs_one_login_and_one_replay(
+    superset: Superset, tmp_path: Path
+) -> None:
     """Superset answers 422 to it, after a restart with another SECRET_KEY; the client notices nothing."""
     async with contextlib.AsyncExitStack() as before:
         port = await before.enter_async_context(superset.serving(KEY))
-        async with front(config(port)) as gateway:
+        async with front(config(port, tmp_path)) as gateway:
             assert (await gateway.http.get("/api/v1/me/")).status_code == 200
             await before.aclose()
             async with superset.serving(NEXT_KEY, port):
@@ -98,9 +87,9 @@ async def test_a_token_that_a_new_key_has_killed_costs_one_login_and_one_replay(
     assert gateway.told.empty()
 
 
-async def test_a_wrong_password_is_said_and_not_tried_again(superset: Superset) -> None:
+async def test_a_wrong_password_is_said_and_not_tried_again(superset: Superset, tmp_path: Path) -> None:
     """The client is told whose fault it is; an account is not locked by tries that cannot succeed."""
-    async with superset.serving(KEY) as port, front(config(port, "wrong")) as gateway:
+    async with superset.serving(KEY) as port, front(config(port, tmp_path, "wrong")) as gateway:
         answers = [await gateway.http.get("/api/v1/me/") for _ in range(5)]
         failed = await gateway.told.get()
     assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(502, "login_rejected")] * 5

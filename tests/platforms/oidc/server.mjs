@@ -1,25 +1,19 @@
-// An OAuth 2.0 server and what it protects, on one free loopback port: `node server.mjs '{"ttl": 60}'`, times in seconds.
+// An OAuth 2.0 server and what it protects, on one free loopback port: `node server.mjs '{"ttl": 60}'`, in seconds.
 //
-// /token, /token/revocation   oidc-provider's own; clients `basic` and `post`, named for how they authenticate
-// /api/…                      answers a live token of the right audience and scope with what arrived, 401 or 403 else
+// /token, /token/revocation   oidc-provider's own; each client is named for the way in which it authenticates
+// /api/…                      answers a live token of one of its audiences and the scope `read` with what arrived
 // /seen                       how many logins were granted and refused, how many requests found their token dead
 import { createServer } from "node:http";
 import Provider, { errors } from "oidc-provider";
 
-const AUDIENCE = "https://api.example.com";
-const SCOPE = "charts:read";
+const AUDIENCES = ["https://api.example.com", "https://api.example.com/v1"];
 const { ttl } = JSON.parse(process.argv[2]);
 const seen = { granted: 0, refused: 0, dead: 0 };
 
-function protectedResource(_context, indicator) {
-  if (indicator !== AUDIENCE) throw new errors.InvalidTarget();
-  return { scope: SCOPE, audience: AUDIENCE, accessTokenTTL: ttl, accessTokenFormat: "opaque" };
-}
-
 function client(way) {
   return {
-    client_id: way,
-    client_secret: `the secret of ${way}: %+&=/"`,
+    client_id: `reports by ${way}`,
+    client_secret: `the secret by ${way}: %+&=/"`,
     token_endpoint_auth_method: `client_secret_${way}`,
     grant_types: ["client_credentials"],
     redirect_uris: [],
@@ -27,18 +21,23 @@ function client(way) {
   };
 }
 
+function resourceServer(_context, audience) {
+  if (!AUDIENCES.includes(audience)) throw new errors.InvalidTarget();
+  return { scope: "read write", audience, accessTokenTTL: ttl, accessTokenFormat: "opaque" };
+}
+
 const provider = new Provider("http://localhost", {
   clients: [client("basic"), client("post")],
-  scopes: [SCOPE],
+  scopes: ["read", "write"],
   features: {
     clientCredentials: { enabled: true },
     devInteractions: { enabled: false },
     revocation: { enabled: true },
     resourceIndicators: {
       enabled: true,
-      // RFC 8707 calls it `resource`; servers that are older call it `audience`, and so may a client of this one.
-      defaultResource: (context) => context.oidc.body.audience,
-      getResourceServerInfo: protectedResource,
+      // RFC 8707 calls it `resource`; older servers call it `audience`, or give one by themselves.
+      defaultResource: (context) => context.oidc.body.audience ?? AUDIENCES[0],
+      getResourceServerInfo: resourceServer,
     },
   },
 });
@@ -53,7 +52,8 @@ async function guarded(context) {
     context.set("WWW-Authenticate", 'Bearer error="invalid_token"');
     return { status: 401, error: "invalid_token" };
   }
-  if (token.aud !== AUDIENCE || token.scope !== SCOPE) return { status: 403, error: "insufficient_scope" };
+  const enough = AUDIENCES.includes(token.aud) && token.scope?.split(" ").includes("read");
+  if (!enough) return { status: 403, error: "insufficient_scope" };
   return { status: 200, client: token.clientId, audience: token.aud, scope: token.scope, token: text };
 }
 

@@ -207,7 +207,7 @@ class Exchange:
         while True:
             self.origin = origin = way.pool.take(careful=not repeatable) or await self._connect()
             self.fact.attempts += 1
-            origin.ask(client, request, head, way.route.timeouts, hold=hold)
+            origin.ask(client, request, head, way.route.timeouts, way.returned, hold=hold)
             while origin.answer is None and origin.fault is None and request.broken is None:
                 await client.flow
             if request.broken is not None:
@@ -286,7 +286,7 @@ class Exchange:
         assert self.origin is not None  # noqa: S101  for the type checker
         self.fact.status = answer.status
         if not REFERRING.isdisjoint(answer.control):
-            answer.lines = self.way.returned(answer, self.request)
+            answer.lines = self.way.returned(answer.lines, self.request)
         keep = self.client.start_answer(answer)
         self.origin.release(BY_QUEUE)
         return keep
@@ -307,7 +307,7 @@ class Exchange:
         assert origin is not None  # noqa: S101  for the type checker
         idle = self.way.route.timeouts.idle
         self.tunnel = tunnel = Tunnel(self.gateway.wire.sweep, idle, client.flow.wake)
-        tunnel.open(client, origin, client.take_unread(), origin.behind_switch)
+        tunnel.open(client, origin, client.take_unread(), origin.behind_switch, ended=client.ended)
         try:
             while not tunnel.over:
                 await client.flow

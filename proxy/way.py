@@ -9,7 +9,6 @@ from proxy.core.routing import Rules, outgoing
 from proxy.core.token import Token
 from proxy.errors import BadRequest, SignedRequest
 from proxy.tokens.source import TokenSource
-from proxy.wire.answer import Answer
 from proxy.wire.body import CHUNKED, NO_BODY
 from proxy.wire.client import ClientConnection
 from proxy.wire.pool import Pool
@@ -134,6 +133,6 @@ class Way:
         return b"Via: %b\r\n" % b", ".join(members) if members else b""
 
     # --- the way back
-    def returned(self, answer: Answer, request: Request) -> Lines:
+    def returned(self, lines: Lines, request: Request) -> Lines:
         """Return the field lines of an answer, naming the gateway where they named the origin."""
-        return self._referral.lines(answer.lines, request.host)
+        return self._referral.lines(lines, request.host)

@@ -9,8 +9,8 @@ from proxy.core.paths import joined
 
 # RFC 3986 §4.2: a URL with a scheme, or one that begins with the authority.
 WITH_AUTHORITY = re.compile(rb"(?:https?:)?//([^/?#]*)([^?#]*)(.*)", re.IGNORECASE | re.DOTALL)
-# What every browser reads: `5; url=…`, quoted or not. Possessive: a hostile value costs no more than its length.
-REFRESH = re.compile(rb"([0-9.\s]*+[;,]\s*+url\s*+=\s*+)(?:([\"'])(.*)\2|(.*))", re.IGNORECASE | re.DOTALL)
+# What every browser reads: `5; url=…`, quoted or not.
+REFRESH = re.compile(rb"[0-9.]*\s*[;,]\s*url\s*=\s*[\"']?", re.IGNORECASE)
 LINK = re.compile(rb"<([^<>]*)>")
 WEB_PORTS = frozenset((80, 443))
 # Names that promise what a cookie without Secure would break (RFC 6265bis §4.1.3), whatever their case.
@@ -51,14 +51,14 @@ class Referral:
         return line if changed == value else b"%b: %b\r\n" % (field, changed)
 
     def refresh(self, value: bytes, gateway: bytes) -> bytes:
-        """Return a Refresh value whose URL names the gateway where it named the origin."""
-        match = REFRESH.fullmatch(value)
-        if match is None:
+        """Return a Refresh value whose URL names the gateway."""
+        begin = REFRESH.match(value)
+        if begin is None:
             return value
-        begin, quote, quoted, plain = match.groups()
-        if quote is None:
-            return begin + self.url(plain, gateway)
-        return begin + quote + self.url(quoted, gateway) + quote
+        quote = begin[0][-1:] if begin[0].endswith((b'"', b"'")) else b""
+        url = value[begin.end() :]
+        tail = quote if quote and url.endswith(quote) else b""
+        return begin[0] + self.url(url.removesuffix(tail), gateway) + tail
 
     def url(self, url: bytes, gateway: bytes) -> bytes:
         """Return a URL that names the origin as one that names the gateway; any other as it is."""
@@ -69,10 +69,10 @@ class Referral:
             path = self.path(absolute[2] or b"/") if self._is_origin(absolute[1]) else None
             if path is None:
                 return url
-            return (b"http://" + gateway if gateway else b"") + path + absolute[3]
+            return (b"http://" + gateway if gateway else dot(path)) + path + absolute[3]
         end = min((at for at in (url.find(b"?"), url.find(b"#")) if at >= 0), default=len(url))
         path = self.path(url[:end]) if url.startswith(b"/") else None
-        return url if path is None else path + url[end:]
+        return url if path is None else dot(path) + path + url[end:]
 
     def _is_origin(self, authority: bytes) -> bool:
         name, colon, port = authority.lower().rpartition(b":")
@@ -106,3 +106,8 @@ class Referral:
             case b"path" if self.base or self.prefix:
                 return b" Path=" + (self.path(value.strip()) or self.prefix or b"/")
         return attribute
+
+
+def dot(path: bytes) -> bytes:
+    """Return what has to stand before a path so that it does not read as an authority (RFC 3986 §4.2)."""
+    return b"/." if path.startswith(b"//") else b""

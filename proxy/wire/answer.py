@@ -35,6 +35,8 @@ def read_answer(
     body, framing = answer_body(status, control, asked=asked.method)
     if b"connection" in control:
         lines = without(lines, nominated(control))
+    if http10 and b"transfer-encoding" in control:
+        keep = False  # RFC 9112 §6.1: the framing may be another's, the connection is not used again
     answer = Answer(status, reason, http10, keep and body.framing is not CLOSE, lines, control, body, framing)
     if status == SWITCHING:
         _read_switch(answer, asked)

@@ -134,7 +134,7 @@ class ClientConnection(ClientReader):
             self.abort()
 
     def _body_expired(self) -> None:
-        if self.held:  # it is not the client that is slow
+        if self.held or self.state is STARTED:  # it is not the client that is slow, or the answer's bytes count as well
             self.deadline = self.wire.sweep.after(self.timeouts.idle)
         else:
             self.refuse(RequestTimeout())

@@ -1,10 +1,11 @@
 """Answers in: from bytes to the one answer that was asked for."""
 
+from collections.abc import Callable
 from enum import Enum, auto
 
 from httptools import HttpResponseParser
 
-from proxy.core.fields import ANSWER_CONTROL, NO_TRAILERS, Control, Lines, nominated, without
+from proxy.core.fields import ANSWER_CONTROL, NO_TRAILERS, REFERRING, Control, Lines, nominated, without
 from proxy.core.timeouts import Timeouts
 from proxy.errors import BadUpstream, GatewayError, HeaderTooLarge, OriginError
 from proxy.wire.answer import SWITCHING, Answer, read_answer
@@ -18,6 +19,8 @@ PEEK = 64 * 1024
 START = b"HTTP/1."
 CONTINUE = 100
 FINAL = 200  # RFC 9110 §15: what is below is interim
+
+Returned = Callable[[Lines, Request], Lines]
 
 
 class Asking(Enum):
@@ -54,6 +57,7 @@ class OriginReader(Connection):
         self._client: ClientConnection | None = None
         self._request: Request | None = None
         self._spoilt = False  # more came than was asked for, or less was sent than announced: not to be used again
+        self._returned: Returned = lambda lines, _: lines
         self._reason = b""
         self._start = b""  # the first bytes of an answer
         self._heard = 0  # bytes since the last one that belonged to a body
@@ -180,7 +184,8 @@ class OriginReader(Connection):
         assert isinstance(parser, HttpResponseParser) and request is not None  # noqa: S101, PT018  for the type checker
         status = parser.get_status_code()
         if CONTINUE <= status < FINAL and status != SWITCHING:
-            self._interim(status, without(lines, nominated(control)))
+            lines = without(lines, nominated(control))
+            self._interim(status, lines if REFERRING.isdisjoint(control) else self._returned(lines, request))
             return
         answer = read_answer(
             status,
@@ -210,6 +215,7 @@ class OriginReader(Connection):
 
     def _interim(self, status: int, lines: list[bytes]) -> None:
         """Pass an interim answer on (RFC 9110 §15.2): all of them to 1.1 clients, none to 1.0 clients."""
+        self._start = START  # the next head may have begun within this read
         client, request = self._client, self._request
         assert client is not None and request is not None  # noqa: S101, PT018  both are there from `ask` to `end`
         asked_by_us = status == CONTINUE and not request.expects

@@ -42,8 +42,9 @@ class Sweep:
         """Look at every deadline once."""
         self.now = now = self._time()
         for watched in [w for w in self.watched if w.deadline < now]:
-            watched.deadline = NEVER
-            watched.expired()
+            if watched.deadline < now:  # what one does may give another more time, or a new task
+                watched.deadline = NEVER
+                watched.expired()
 
     def after(self, seconds: float) -> float:
         """The deadline that lies `seconds` ahead, never met early: `now` may be a whole step behind the clock."""

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 
-from proxy.wire.client import ClientConnection
 from proxy.wire.connection import Connection
 from proxy.wire.sweep import NEVER, Sweep
 
@@ -24,8 +23,10 @@ class Tunnel:
         self._idle = idle
         self._wake = wake
 
-    def open(self, client: ClientConnection, origin: Connection, from_client: bytes, from_origin: bytes) -> None:
-        """Take over both transports; what has come behind the handshake goes first."""
+    def open(
+        self, client: Connection, origin: Connection, from_client: bytes, from_origin: bytes, *, ended: bool
+    ) -> None:
+        """Take over both transports; what came behind the handshake goes first, then the end of who has `ended`."""
         self._sweep.watched.add(self)
         ends = ClientEnd(self, client), OriginEnd(self, origin)
         for end, other, early in zip(ends, reversed(ends), (from_client, from_origin), strict=True):
@@ -35,7 +36,7 @@ class Tunnel:
             if early:
                 end.data_received(early)
         self.moved()
-        if client.ended:  # before the switch, where nobody could pass it on
+        if ended:  # before the switch, where nobody could pass it on
             ends[0].eof_received()
 
     def moved(self) -> None:

@@ -110,3 +110,15 @@ COOKIES = [
 def test_cookies(referral: Referral, said: bytes, read: bytes) -> None:
     """A cookie is one that a client on plain http at the gateway keeps and sends back."""
     assert referral.lines([b"Set-Cookie: %b\r\n" % said], GATEWAY) == [b"Set-Cookie: %b\r\n" % read]
+
+
+def test_a_refresh_that_is_none_costs_no_time() -> None:
+    """Nor does one with a tail of spaces: a field of 30 KB would hold all connections for hours if it did."""
+    for value in (
+        b"1" + b" " * 30_000 + b"x",
+        b"1;url=a" + b" " * 30_000 + b"x",
+        b"1" * 30_000,
+        b";url" + b" " * 30_000,
+    ):
+        line = b"Refresh: %b\r\n" % value
+        assert Referral(b"origin.example", 80).lines([line], b"gateway") == [line]

@@ -164,6 +164,12 @@ class Bench:
         self.wire.sweep.tick()
         await self.turns(5)
 
+    async def until(self, condition: Callable[[], object]) -> None:
+        """Let the loop turn until something is so."""
+        async with asyncio.timeout(10):
+            while not condition():  # noqa: ASYNC110  what is waited for tells nobody that it has come
+                await asyncio.sleep(0)
+
     async def turns(self, count: int) -> None:
         """Let the loop turn, so that what is on its way on loopback arrives."""
         for _ in range(count):

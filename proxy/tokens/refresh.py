@@ -55,7 +55,7 @@ class Refresh:
         self._record = Record()
         self._identity = Identity("", {})
         self._key = ""
-        self._refused = False
+        self._refused: Token | None = None
         self._closed = False
         self._failure: LoginError = LoginUnavailable(cause=_HELD)
 
@@ -104,7 +104,7 @@ class Refresh:
             if self._cache.get(self._key) is token:
                 del self._cache[self._key]
         self.token = None
-        self._refused = True
+        self._refused = token
         self._go_on()
 
     def forgive(self) -> None:
@@ -149,7 +149,7 @@ class Refresh:
         self._identity = await self._issuer.identify()
         token = self._cache.get(self._identity.key) if reason is Reason.START else None
         if token is None:
-            token = await self._issuer.issue(self._identity, self.token)
+            token = await self._issuer.issue(self._identity, self.token or self._refused)
         if token.phase(self._clock.time()) is Phase.EXPIRED:
             raise LoginUnavailable(cause="the login's token had expired when it came")
         return token
@@ -157,7 +157,7 @@ class Refresh:
     def _succeeded(self, token: Token, reason: Reason, started: float) -> None:
         now, key = self._clock.time(), self._identity.key
         kept = self._cache.get(key) is token
-        self.token, self._key, self._refused = token, key, False
+        self.token, self._key, self._refused = token, key, None
         self._failure = LoginUnavailable(cause=_HELD)
         self._watch.stop()
         if not kept:
@@ -187,7 +187,7 @@ class Refresh:
         self._on_event(LoginFailed(self._credential.name, now - started, outcome, failure.cause, retry_in, reason))
 
     def _reason(self, now: float) -> Reason:
-        if self._refused:
+        if self._refused is not None:
             return Reason.REFUSAL
         if self.token is None:
             return Reason.START
@@ -195,7 +195,7 @@ class Refresh:
 
     def _next_login(self) -> float:
         """When the next login may start."""
-        return math.inf if self._closed else self._pace.next_login(refusal=self._refused)
+        return math.inf if self._closed else self._pace.next_login(refusal=self._refused is not None)
 
     def _due(self) -> float:
         """When the next login starts by itself: it may, and the token is stale or absent."""

@@ -24,6 +24,8 @@ from proxy.listen import BACKLOG, bound, open_socket
 from proxy.tokens.cache import token_cache
 from proxy.tokens.login import Login
 from proxy.tokens.reuse import Reuse
+from proxy.tokens.shared import shared
+from proxy.tokens.store import opened
 from proxy.way import Way
 from proxy.wire.client import ClientConnection
 from proxy.wire.clients import Clients
@@ -59,6 +61,7 @@ class App:
         self.spool_fault = spool_fault() if spools else None
         self.limits = config.limits if self.spool_fault is None else replace(config.limits, replay_spool=0)
         self.wire = Wire(loop, Outbox(loop), Sweep(loop.time), config.limits.max_header_size)
+        self.store = None if config.tokens.store is None else opened(config.tokens.store)
         self.sources = self._sources(observers.token)
         # RFC 9110 §7.6.3: a name of its own for each gateway, so that one behind another is no loop.
         self.pseudonym = f"{NAME}-{os.urandom(4).hex()}".encode()
@@ -77,7 +80,7 @@ class App:
         used = {route.credential for route in self.config.routes}
         return {
             name: Reuse(
-                Login(credential, clock=loop),
+                shared(Login(credential, clock=loop), credential, self.store, clock=loop, cache=cache, on_event=tell),
                 credential,
                 clock=loop,
                 cache=cache,
@@ -148,6 +151,8 @@ class App:
             pool.close()
         for source in self.sources.values():
             await source.close()
+        if self.store is not None:
+            await self.store.close()
         self.wire.sweep.stop()
         gc.unfreeze()
 

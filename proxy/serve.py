@@ -13,7 +13,17 @@ from proxy.app import App, Observers
 from proxy.config.settings import Config
 from proxy.core.address import Address, TcpAddress
 from proxy.core.events import Finished
-from proxy.core.token_events import LoginFailed, LoginSucceeded, Outcome, RefusalsDoubted, TokenEvent, TokenRefused
+from proxy.core.token_events import (
+    LoginFailed,
+    LoginSucceeded,
+    Outcome,
+    RefusalsDoubted,
+    StoreFailed,
+    StoreRestored,
+    TokenEvent,
+    TokenFound,
+    TokenRefused,
+)
 from proxy.life import Signals
 from proxy.listen import bound, open_socket
 from proxy.log import AccessLog, Output
@@ -97,6 +107,13 @@ def tell(event: TokenEvent) -> None:
         case RefusalsDoubted():
             wait = round(event.retry_in)
             log.warning("refusals doubted: a new token was refused too", credential=event.credential, for_s=wait)
+        case TokenFound():
+            log.info("token from the shared store", credential=event.credential, lifetime_s=round(event.lifetime))
+        case StoreFailed():
+            words = "the shared store is of no use: logging in without it"
+            log.warning(words, credential=event.credential, cause=event.cause)
+        case StoreRestored():
+            log.info("the shared store is of use again", credential=event.credential)
 
 
 def url(address: Address) -> str:

@@ -1,0 +1,151 @@
+"""The store in a Redis: the door of its client's exceptions, and the one place that knows its URL."""
+
+import asyncio
+import contextlib
+import re
+import secrets
+from collections.abc import Iterator
+from typing import Any
+
+from redis import exceptions
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from proxy.core.store import StoreServer
+from proxy.errors import StoreDamaged, StoreError
+from proxy.tokens.store import Kept
+
+PREFIX = "iam-proxy:"
+# A lock lives so long and is renewed so often while its holder logs in: others wait 3 s for one who was killed, and
+# a holder may miss two renewals. In seconds.
+LOCK_LIFE, RENEWAL = 3.0, 1.0
+# For each answer, and for the connection. Whoever asks has a shorter time; this ends what nobody waits for.
+PATIENCE = 2.0
+
+# A lock is a key that holds its holder's random value: what only the holder may do asks for that value first. Each
+# script may be sent twice, for the client sends anew what went over a connection that turns out dead.
+READ = "return {redis.call('get', KEYS[1]), redis.call('pttl', KEYS[1])}"
+LOCK = """
+if redis.call('set', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 1 end
+if redis.call('get', KEYS[1]) == ARGV[1] then return 1 end
+if redis.call('pttl', KEYS[1]) == -1 then return -1 end
+return 0"""
+RENEW = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('pexpire', KEYS[1], ARGV[2]) end return 0"
+PUT = """
+if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('set', KEYS[2], ARGV[2], 'PX', ARGV[3])
+return 1"""
+RELEASE = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0"
+FOREIGN = -1
+
+# An error of Redis begins with a word for its kind; what follows may quote what was sent.
+_KIND = re.compile(r"[A-Z]{3,20}\b")
+
+
+class RedisStore:
+    """Keeps entries in a Redis, which counts what is left of each: no clock but its own matters."""
+
+    def __init__(self, place: StoreServer) -> None:
+        self._where = str(place)
+        # RESP2, so that nothing is asked of a server that only newer ones know. One more try: a kept connection that
+        # turns out dead is no failure.
+        self._client: Redis = Redis.from_url(
+            place.url.reveal(),
+            socket_timeout=PATIENCE,
+            socket_connect_timeout=PATIENCE,
+            protocol=2,
+            retry=Retry(NoBackoff(), 1),
+            client_name="iam-proxy",
+        )
+
+    def __repr__(self) -> str:
+        return f"RedisStore({self._where})"
+
+    async def read(self, name: str) -> Kept | None:
+        """Return what lies under a name, with what is left of it."""
+        sealed, left = await self.run(READ, (PREFIX + name,))
+        if sealed is None:
+            return None
+        if left < 0:
+            raise StoreDamaged(f"{self._where} holds what we did not put there: a key without an end")
+        return Kept(sealed, left / 1000)
+
+    async def lock(self, name: str, within: float) -> "RedisLock | None":
+        """Return the lock of a name, None while another has it."""
+        key, fence = f"{PREFIX}{name}:lock", secrets.token_hex(16)
+        taken = await self.run(LOCK, (key,), fence, _milliseconds(LOCK_LIFE))
+        if taken == FOREIGN:
+            raise StoreError(f"{self._where} holds a lock that is not ours: a key without an end")
+        return RedisLock(self, key, fence, within) if taken else None
+
+    async def close(self) -> None:
+        """Close the connections."""
+        with contextlib.suppress(exceptions.RedisError, OSError):
+            await self._client.aclose()
+
+    async def run(self, script: str, keys: tuple[str, ...], *values: str | bytes | int) -> Any:  # noqa: ANN401  what the script returns
+        """Return what a script returns. Raises StoreError."""
+        with self._door():
+            return await self._client.eval(script, len(keys), *keys, *values)
+
+    @contextlib.contextmanager
+    def _door(self) -> Iterator[None]:
+        """Turn the client's exceptions into ours, without their text."""
+        try:
+            yield
+        except exceptions.ResponseError as error:
+            kind = _KIND.match(str(error))
+            if "WRONGTYPE" in str(error):  # at the beginning, or with Redis 6 inside what it says of the script
+                raise StoreDamaged(f"{self._where} holds what we did not put there: a key of another kind") from None
+            words = f"answers {kind[0] if kind else 'with an error'}"
+        except exceptions.AuthenticationError:
+            words = "refuses the user or the password"
+        except exceptions.TimeoutError:
+            words = f"has not answered within {PATIENCE:g} s"
+        except exceptions.ConnectionError as error:
+            words = f"cannot be reached: {_reason(error)}"
+        except (exceptions.RedisError, OSError, ValueError) as error:
+            words = f"is of no use: {type(error).__name__}"
+        else:
+            return
+        raise StoreError(f"{self._where} {words}")
+
+
+class RedisLock:
+    """The lock of a name, held and renewed for as long as a login may take."""
+
+    def __init__(self, store: RedisStore, key: str, fence: str, within: float) -> None:
+        self._store = store
+        self._key = key
+        self._fence = fence
+        self._renewing = asyncio.create_task(self._renew(within))
+
+    async def put(self, name: str, sealed: bytes, life: float) -> None:
+        """Keep bytes under a name for `life` seconds, if the lock is still ours."""
+        await self._store.run(PUT, (self._key, PREFIX + name), self._fence, sealed, _milliseconds(life))
+
+    async def release(self) -> None:
+        """Give the lock back, if it is still ours."""
+        self._renewing.cancel()
+        await asyncio.wait([self._renewing])
+        await self._store.run(RELEASE, (self._key,), self._fence)
+
+    async def _renew(self, within: float) -> None:
+        """Renew the lock until it is given back, is another's, or has been held for too long."""
+        for _ in range(int(within / RENEWAL)):
+            await asyncio.sleep(RENEWAL)
+            with contextlib.suppress(StoreError):  # the login goes on; whether its token may be kept shows then
+                if not await self._store.run(RENEW, (self._key,), self._fence, _milliseconds(LOCK_LIFE)):
+                    return
+
+
+def _milliseconds(seconds: float) -> int:
+    """Return a time as Redis takes it: whole milliseconds, at least one."""
+    return max(int(seconds * 1000), 1)
+
+
+def _reason(error: BaseException) -> str:
+    """Return the system's own words for why there is no connection."""
+    cause = error.__cause__ or error.__context__
+    return cause.strerror if isinstance(cause, OSError) and cause.strerror else type(cause or error).__name__

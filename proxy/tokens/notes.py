@@ -69,9 +69,14 @@ class Notes:
         return await self._timed(self._store.lock(seal.name, within))
 
     async def release(self, lock: Lock) -> None:
-        """Give that right back; where that fails it is free again by itself."""
-        with suppress(StoreError):
-            await self._timed(lock.release())
+        """Give that right back, also when cancelled meanwhile; where that fails it is free again by itself."""
+        released = asyncio.ensure_future(self._timed(lock.release()))
+        try:
+            with suppress(StoreError):
+                await asyncio.shield(released)
+        except asyncio.CancelledError:
+            await asyncio.wait([released])
+            raise
 
     async def leave(self, lock: Lock, seal: Seal, name: str, note: Note) -> bool:
         """Lay a note into the store for as long as it is good; tell whether the store took it."""

@@ -2,8 +2,11 @@
 
 import asyncio
 import contextlib
+import os
 import re
 import secrets
+import socket
+import ssl
 from collections.abc import Iterator
 from typing import Any
 
@@ -39,8 +42,18 @@ return 1"""
 RELEASE = "if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0"
 FOREIGN = -1
 
-# An error of Redis begins with a word for its kind; what follows may quote what was sent.
-_KIND = re.compile(r"[A-Z]{3,20}\b")
+# What the client's exceptions mean, the special before the general. Their text may quote what was sent, and the URL.
+MEANING: tuple[tuple[type[Exception], str], ...] = (
+    (exceptions.AuthenticationError, "refuses the user or the password"),
+    (exceptions.NoPermissionError, "does not let this user do what is needed"),
+    (exceptions.OutOfMemoryError, "has no memory left"),
+    (exceptions.ReadOnlyError, "is a replica and takes no writes"),
+    (exceptions.BusyLoadingError, "is still loading"),
+    (exceptions.ResponseError, "answers with an error"),
+    (exceptions.TimeoutError, f"has not answered within {PATIENCE:g} s"),
+)
+# How the client words a connection that could not be made; the exception itself is not always passed on.
+_NUMBER = re.compile(r"Error (\d+) connecting to ")
 
 
 class RedisStore:
@@ -56,7 +69,6 @@ class RedisStore:
             socket_connect_timeout=PATIENCE,
             protocol=2,
             retry=Retry(NoBackoff(), 1),
-            client_name="iam-proxy",
         )
 
     def __repr__(self) -> str:
@@ -94,19 +106,12 @@ class RedisStore:
         """Turn the client's exceptions into ours, without their text."""
         try:
             yield
-        except exceptions.ResponseError as error:
-            kind = _KIND.match(str(error))
+        except (exceptions.RedisError, OSError, ValueError) as error:
             if "WRONGTYPE" in str(error):  # at the beginning, or with Redis 6 inside what it says of the script
                 raise StoreDamaged(f"{self._where} holds what we did not put there: a key of another kind") from None
-            words = f"answers {kind[0] if kind else 'with an error'}"
-        except exceptions.AuthenticationError:
-            words = "refuses the user or the password"
-        except exceptions.TimeoutError:
-            words = f"has not answered within {PATIENCE:g} s"
-        except exceptions.ConnectionError as error:
-            words = f"cannot be reached: {_reason(error)}"
-        except (exceptions.RedisError, OSError, ValueError) as error:
-            words = f"is of no use: {type(error).__name__}"
+            words = next((words for kind, words in MEANING if isinstance(error, kind)), None) or (
+                f"cannot be reached: {_reason(error)}"
+            )
         else:
             return
         raise StoreError(f"{self._where} {words}")
@@ -145,7 +150,19 @@ def _milliseconds(seconds: float) -> int:
     return max(int(seconds * 1000), 1)
 
 
-def _reason(error: BaseException) -> str:
-    """Return the system's own words for why there is no connection."""
-    cause = error.__cause__ or error.__context__
-    return cause.strerror if isinstance(cause, OSError) and cause.strerror else type(cause or error).__name__
+def _reason(error: BaseException | None) -> str:
+    """Return the system's own words for why there is no connection, from whatever the client has wrapped them in."""
+    match error:
+        case None:
+            return "the connection was closed"
+        case exceptions.ConnectionError() if number := _NUMBER.match(str(error)):
+            return os.strerror(int(number[1]))
+        case ssl.SSLCertVerificationError(verify_message=words):
+            return f"its certificate does not verify: {words}"
+        case ssl.SSLError(reason=str() as words):
+            return f"TLS failed: {words}"
+        case socket.gaierror():
+            return "its host name has no address"
+        case OSError(errno=int() as number):
+            return os.strerror(number)
+    return _reason(error.__cause__ or error.__context__)

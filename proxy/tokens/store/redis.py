@@ -150,13 +150,12 @@ def _milliseconds(seconds: float) -> int:
     return max(int(seconds * 1000), 1)
 
 
-def _reason(error: BaseException | None) -> str:
-    """Return the system's own words for why there is no connection, from whatever the client has wrapped them in."""
-    match error:
-        case None:
-            return "the connection was closed"
-        case exceptions.ConnectionError() if number := _NUMBER.match(str(error)):
-            return os.strerror(int(number[1]))
+def _reason(error: Exception) -> str:
+    """Return the system's own words for why there is no connection, from wherever the client has put them."""
+    inner: BaseException | None = error
+    while inner is not None and not isinstance(inner, OSError):
+        inner = inner.__cause__ or inner.__context__
+    match inner:
         case ssl.SSLCertVerificationError(verify_message=words):
             return f"its certificate does not verify: {words}"
         case ssl.SSLError(reason=str() as words):
@@ -165,4 +164,5 @@ def _reason(error: BaseException | None) -> str:
             return "its host name has no address"
         case OSError(errno=int() as number):
             return os.strerror(number)
-    return _reason(error.__cause__ or error.__context__)
+    told = _NUMBER.match(str(error))
+    return os.strerror(int(told[1])) if told else "the connection was closed"

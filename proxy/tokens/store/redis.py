@@ -93,7 +93,7 @@ class RedisStore:
 
     async def close(self) -> None:
         """Close the connections."""
-        with contextlib.suppress(exceptions.RedisError, OSError):
+        with contextlib.suppress(exceptions.RedisError, OSError, RuntimeError):
             await self._client.aclose()
 
     async def run(self, script: str, keys: tuple[str, ...], *values: str | bytes | int) -> Any:  # noqa: ANN401  what the script returns
@@ -106,7 +106,7 @@ class RedisStore:
         """Turn the client's exceptions into ours, without their text."""
         try:
             yield
-        except (exceptions.RedisError, OSError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001  a RuntimeError of uvloop's among others: whatever it is, a login is made
             if "WRONGTYPE" in str(error):  # at the beginning, or with Redis 6 inside what it says of the script
                 raise StoreDamaged(f"{self._where} holds what we did not put there: a key of another kind") from None
             words = next((words for kind, words in MEANING if isinstance(error, kind)), None) or (
@@ -164,5 +164,6 @@ def _reason(error: Exception) -> str:
             return "its host name has no address"
         case OSError(errno=int() as number):
             return os.strerror(number)
-    told = _NUMBER.match(str(error))
-    return os.strerror(int(told[1])) if told else "the connection was closed"
+    if told := _NUMBER.match(str(error)):
+        return os.strerror(int(told[1]))
+    return "the connection was closed" if isinstance(error, exceptions.ConnectionError) else type(error).__name__

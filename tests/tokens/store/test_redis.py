@@ -14,6 +14,8 @@ from proxy.tokens.store.redis import LOCK_LIFE, RedisLock, RedisStore
 from tests.fakes.redis import RedisServer, certificate, free_port, redis_server
 from tests.fakes.server import serving
 
+pytestmark = pytest.mark.usefixtures("loop_factory")
+
 
 @contextlib.asynccontextmanager
 async def store(url: str) -> AsyncIterator[RedisStore]:

@@ -1,6 +1,7 @@
 """What a configuration becomes."""
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from proxy.core.store import StoreFile, StorePlace, StoreServer
 from proxy.errors import ConfigError
 from tests.core.secrets import apikey_login
 
+DOCUMENT = Path(__file__).parents[2] / "docs" / "shared-tokens.md"
 KEYS = '[credentials.main]\napikey = "key"\nsecretkey = "secret"\n'
 
 
@@ -132,6 +134,15 @@ def test_where_tokens_are_kept(tmp_path: Path) -> None:
         config = loaded(tmp_path, text.format(written))
         assert config.tokens.store == place
         assert "hunter2" not in repr(config)
+
+
+def test_the_stores_that_the_documentation_writes(tmp_path: Path) -> None:
+    """Each loads as it is printed."""
+    lines = re.findall(r"^store = .*", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(lines) == 2
+    for line in lines:
+        config = loaded(tmp_path, f'{KEYS}[[routes]]\nupstream = "https://x"\n[tokens]\n{line}\n')
+        assert config.tokens.store is not None
 
 
 @pytest.mark.parametrize(

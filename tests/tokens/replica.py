@@ -28,6 +28,7 @@ class Replica:
     """One gateway: what it issues, what it tells, and a source of tokens in front, not started."""
 
     shared: Shared
+    notes: Notes
     reuse: Reuse
     cache: TokenCache
     events: list[TokenEvent]
@@ -80,7 +81,7 @@ class Fleet:
             issuer or self.issuer, CREDENTIAL, notes, clock=clock, cache=cache, on_event=tell, jitter=random
         )
         reuse = Reuse(shared, CREDENTIAL, clock=clock, cache=cache, random=random, on_event=tell)
-        return Replica(shared, reuse, cache, events)
+        return Replica(shared, notes, reuse, cache, events)
 
     def replicas(self, count: int) -> list[Replica]:
         """Return so many new gateways."""

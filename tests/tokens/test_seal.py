@@ -1,5 +1,8 @@
 """The seal: what is stolen without the secrets tells nothing."""
 
+import subprocess
+import sys
+
 import pytest
 
 from proxy.core.identity import identity
@@ -58,6 +61,20 @@ def test_one_changed_byte_breaks_the_seal() -> None:
     sealed[40] ^= 1
     with pytest.raises(StoreDamaged):
         seal.open(bytes(sealed))
+
+
+def test_a_lack_of_memory_is_told_as_a_store_of_no_use() -> None:
+    """In a process that may not grow: a StoreError, for which a login is made without the store."""
+    code = (
+        "import resource; from proxy.tokens.seal import _derived, Seal; from proxy.errors import StoreError\n"
+        "import cryptography.fernet\n"
+        "size = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (size + 2**22, resource.RLIM_INFINITY))\n"
+        "try: _derived('k')\n"
+        "except StoreError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)  # noqa: S603  our own
+    assert done.stdout.startswith("no key could be derived: ")
 
 
 async def test_it_is_derived_off_the_loop() -> None:

@@ -1,11 +1,13 @@
 """A store that is of no use is nobody's problem: logins are made without it, and it is tried again."""
 
 import asyncio
+import threading
 
 import pytest
 
 from proxy.core.token_events import StoreFailed, StoreRestored
 from proxy.errors import LoginUnavailable, StoreError
+from proxy.tokens.seal import _THREADS
 from tests.tokens.clock import settled
 from tests.tokens.replica import Fleet
 
@@ -53,6 +55,41 @@ async def test_it_is_told_once_when_it_begins_when_its_cause_changes_and_when_it
     await one.issue(token)
     assert [type(event) for event in one.events] == [StoreFailed, StoreFailed, StoreRestored]
     assert fleet.logins == 5
+
+
+async def test_a_seal_that_takes_too_long_costs_half_of_the_time_and_is_there_for_the_next_login() -> None:
+    """A machine with no core to spare: the login is made without the store, the one after it with it."""
+    fleet = Fleet()
+    one = fleet.replica()
+    one.notes._seal = None
+    busy = threading.Event()
+    holding = [_THREADS.submit(busy.wait) for _ in range(_THREADS._max_workers)]
+    asked = asyncio.create_task(one.issue())
+    await fleet.clock.elapse(4.9)
+    assert fleet.logins == 0
+    await fleet.clock.elapse(0.1)
+    token = await asked
+    assert one.events == [StoreFailed("main", "the store has given no answer within 5 s")]
+    assert fleet.store.reads == 0
+    busy.set()
+    for each in holding:
+        each.result()
+    await one.issue(token)
+    assert fleet.logins == 2
+    assert list(fleet.store.entries) == [fleet.seal.name]
+
+
+async def test_a_seal_that_cannot_be_derived_is_tried_again() -> None:
+    """For want of memory, say: the next login derives it anew."""
+    fleet = Fleet()
+    one = fleet.replica()
+    failed = asyncio.get_running_loop().create_future()
+    failed.set_exception(StoreError("no key could be derived: MemoryError"))
+    one.notes._seal = "key of first", failed
+    token = await one.issue()
+    assert one.events == [StoreFailed("main", "no key could be derived: MemoryError")]
+    await one.issue(token)
+    assert list(fleet.store.entries) == [fleet.seal.name]
 
 
 async def test_each_logs_in_while_it_is_gone_and_all_come_back_to_one_token() -> None:

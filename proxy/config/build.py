@@ -10,12 +10,13 @@ from urllib.parse import urlsplit
 
 from proxy.config import credentials, kinds, schema
 from proxy.config.lines import Path
-from proxy.config.settings import Admin, Config, Log, LogFormat, LogLevel, Server
+from proxy.config.settings import Admin, Config, Log, LogFormat, LogLevel, Server, Tokens
 from proxy.core.access import Access
 from proxy.core.address import Address, TcpAddress, Upstream
 from proxy.core.credential import Credential, Verification
 from proxy.core.limits import Limits
 from proxy.core.route import ClientAuthorization, Route
+from proxy.core.store import StoreFile
 from proxy.core.timeouts import Timeouts
 
 NONE = "none"
@@ -61,6 +62,7 @@ class Build:
                 limits.max_origin_connections,
             ),
             timeouts=self._timeouts(),
+            tokens=self._tokens(),
             log=Log(cast("LogFormat", log.format), cast("LogLevel", log.level), log.access),
             warnings=tuple(self.warnings),
             source=source,
@@ -71,6 +73,10 @@ class Build:
         if given is None:
             return Timeouts()
         return Timeouts(given.connect, given.response, given.idle, given.client_header, given.keep_alive)
+
+    def _tokens(self) -> Tokens:
+        store = cast("schema.Tokens", self.sections["tokens"]).store
+        return Tokens(StoreFile(str(self.folder / store.path)) if isinstance(store, StoreFile) else store)
 
     # --- who is let in
     def _access(self) -> None:

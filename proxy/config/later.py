@@ -25,7 +25,6 @@ LATER: dict[Path, tuple[object, str]] = {
     ("credentials", ANY, "logout_url"): (None, "this version does not log out"),
     ("routes", ANY, "scrub"): (False, "this version passes answers on as they are"),
     ("routes", ANY, "egress_proxy"): (None, "this version connects directly"),
-    ("tokens", "store"): ("memory", "this version keeps tokens in memory"),
     ("log", "sample"): (1.0, "this version logs every request, or none"),
 }
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from proxy.core.held import Held
 from proxy.core.recipe import Recipe
+from proxy.core.token import Token
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +45,10 @@ class Credential:
     login_timeout: float = 10.0
     verification: Verification = Verification()
     reject: tuple[Reject, ...] = DEFAULT_REJECT
+
+    def token(self, text: str, sent_at: float, lifetime: float | None, random: float, took: float = 0.0) -> Token:
+        """Return the token of a login sent at `sent_at` that took so long; `lifetime` None: the login did not tell."""
+        lifetime = self.ttl if lifetime is None else lifetime
+        token = Token.issued(text, sent_at, lifetime, random, took=took, max_age=self.max_age)
+        token.slides = self.ttl if self.sliding else 0.0
+        return token

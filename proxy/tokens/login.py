@@ -18,7 +18,7 @@ import aiohttp
 from proxy.core.credential import Credential, Verification
 from proxy.core.held import Held
 from proxy.core.identity import Identity, identity
-from proxy.core.recipe import Grant, LoginAnswer, LoginRequest, facts, redirected
+from proxy.core.recipe import LoginAnswer, LoginRequest, facts, redirected
 from proxy.core.token import Token
 from proxy.errors import LoginUnavailable
 from proxy.tokens.clock import Clock, deadline
@@ -100,15 +100,8 @@ class Login:
         sent_at = self._clock.time()
         answer = await self._ask(request)
         grant = self._recipe.read(answer, self._wall())
-        return self._token(grant, sent_at)
-
-    def _token(self, grant: Grant, sent_at: float) -> Token:
-        about = self._credential
-        lifetime = about.ttl if grant.lifetime is None else grant.lifetime
         took = self._clock.time() - sent_at
-        token = Token.issued(grant.text, sent_at, lifetime, self._jitter(), took=took, max_age=about.max_age)
-        token.slides = about.ttl if about.sliding else 0.0
-        return token
+        return self._credential.token(grant.text, sent_at, grant.lifetime, self._jitter(), took)
 
     async def _ask(self, request: LoginRequest) -> LoginAnswer:
         """Return the answer to a request. The error is raised anew, without a trace of the foreign one's text."""

@@ -58,6 +58,7 @@ class Refresh:
         self._identity: Identity | None = None  # of the last login, once its secrets could be read
         self._key = ""
         self._wanted: Reason | None = None  # why a login is due, whatever token is at hand
+        self._refused: Token | None = None  # the token that the next one takes the place of
         self._closed = False
         self._earliest = -math.inf  # before it no login begins by itself: many credentials are spread
         self._failure: LoginError = LoginUnavailable(cause=_HELD)
@@ -112,7 +113,7 @@ class Refresh:
             if self._cache.get(self._key) is token:
                 del self._cache[self._key]
         self.token = None
-        self._wanted = Reason.REFUSAL
+        self._wanted, self._refused = Reason.REFUSAL, token
         self._go_on()
 
     def ask(self) -> None:
@@ -163,7 +164,7 @@ class Refresh:
         """Return the token of a login, or at the start the one that a configuration before this one left."""
         token = self._cache.get(identity.key) if reason is Reason.START else None
         if token is None:
-            token = await self._issuer.issue(identity, self.token)
+            token = await self._issuer.issue(identity, self.token or self._refused)
         if token.phase(self._clock.time()) is Phase.EXPIRED:
             raise LoginUnavailable(cause="the login's token had expired when it came")
         return token
@@ -171,7 +172,7 @@ class Refresh:
     def _succeeded(self, token: Token, identity: Identity, reason: Reason, started: float) -> None:
         now, key = self._clock.time(), identity.key
         kept = self._cache.get(key) is token
-        self.token, self._key, self._wanted = token, key, None
+        self.token, self._key, self._wanted, self._refused = token, key, None, None
         self._failure = LoginUnavailable(cause=_HELD)
         self._watch.start(identity)
         if not kept:

@@ -219,6 +219,26 @@ async def test_what_is_no_redis() -> None:
             assert "hunter2" not in said
 
 
+async def test_one_that_hangs_can_be_left_at_any_time() -> None:
+    """Cancelled while it waits for an answer, nothing is left of it; left alone, it is given up."""
+    asked: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        del writer
+        asked.put_nowait(await reader.read(1))
+        await asyncio.Event().wait()
+
+    async with serving(hang) as port, store(f"redis://127.0.0.1:{port}") as made:
+        for _ in range(2):
+            waiting = asyncio.create_task(made.lock("a", 10.0))
+            assert await asked.get() == b"*"
+            waiting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waiting
+    async with serving(hang) as port:
+        assert (await refused(f"redis://127.0.0.1:{port}")).endswith("has not answered within 1.5 s")
+
+
 async def test_tls(tmp_path: Path) -> None:
     """With the server's authority in the URL; without it the certificate does not verify."""
     ca = certificate(tmp_path)

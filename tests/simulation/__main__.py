@@ -1,0 +1,29 @@
+"""`python -m tests.simulation SEED [COUNT] [--verbose]`: run one seed, or COUNT from it on."""
+
+import argparse
+import sys
+
+from tests.simulation.summary import Summary
+from tests.simulation.world import run
+
+
+def main() -> int:
+    """Run, print, and return 1 where a promise was broken."""
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
+    parser.add_argument("seed", type=int)
+    parser.add_argument("count", type=int, nargs="?", default=1)
+    parser.add_argument("--verbose", action="store_true", help="show what happened, in virtual seconds")
+    asked = parser.parse_args()
+    summary = Summary()
+    for seed in range(asked.seed, asked.seed + asked.count):
+        report = run(seed)
+        summary.add(report)
+        if asked.verbose:
+            print("\n".join(report.history.lines()))
+        for broken in report.broken:
+            print(f"seed {seed}: {broken}")
+    print(summary)
+    return 1 if summary.failed else 0
+
+
+sys.exit(main())

@@ -1,0 +1,68 @@
+"""A request, and what has become of it on either side."""
+
+from dataclasses import dataclass, field
+
+from tests.simulation.scenario import Plan
+
+
+@dataclass(slots=True)
+class Arrival:
+    """A request as it came to the origin: which token it had, and whether that was live.
+
+    `refused` says that it was answered as with a dead token, `answered` that the head of an answer was sent, `whole`
+    that all of it was. `body` is whether the request's body was the very one that was sent; None before its end.
+    """
+
+    at: float
+    token: str
+    live: bool
+    wrong: str = ""
+    status: int = 0
+    refused: bool = False
+    answered: bool = False
+    whole: bool = False
+    body: bool | None = None
+    payload: bytes = b""
+
+
+@dataclass(slots=True)
+class Answer:
+    """An answer as the client got it. `whole` is False when the connection ended inside; `code` is the gateway's own."""
+
+    status: int
+    fields: dict[bytes, bytes]
+    body: bytes = b""
+    whole: bool = False
+    code: str = ""
+
+    @property
+    def own(self) -> bool:
+        """Whether the gateway made it itself."""
+        return b"error=" in self.fields.get(b"proxy-status", b"")
+
+
+@dataclass(slots=True)
+class Asked:
+    """A request under way: `sent` and `ended` are times, `left` says that its client went before the end."""
+
+    plan: Plan
+    sent: float = 0.0
+    ended: float = 0.0
+    begun: bool = False
+    complete: bool = False  # all of it has been given to the network
+    left: bool = False
+    lost: str = ""  # how the connection ended, where no answer came
+    reasons: set[str] = field(default_factory=set)  # what has gone wrong with it
+    arrivals: list[Arrival] = field(default_factory=list)
+    answer: Answer | None = None
+
+    @property
+    def body(self) -> bytes:
+        """The request's body: no two are alike."""
+        return pattern(self.plan.number, self.plan.size)
+
+
+def pattern(number: int, size: int) -> bytes:
+    """Return that many bytes that belong to a number."""
+    piece = b"%d." % number
+    return (piece * (size // len(piece) + 1))[:size]

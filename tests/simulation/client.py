@@ -68,7 +68,7 @@ class Client:
             case "reset":
                 peer.reset()
             case _:
-                peer.end.mute = peer.end.other.mute = True
+                peer.end.vanish()
                 peer.reset()
 
     # --- requests

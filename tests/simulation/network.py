@@ -8,6 +8,8 @@ from random import Random
 
 # Two segments never arrive at once: a heap of timers does not keep the order of equals.
 APART = 1e-6
+# What is sent into silence is given up after this time, in seconds; the kernels' quarter of an hour would take too long.
+GIVES_UP = 30.0
 
 
 @dataclass(slots=True)
@@ -156,11 +158,15 @@ class End(asyncio.Transport):
         """Close at once."""
         self._lose(None)
 
+    def vanish(self) -> None:
+        """Lose the way to the other end, and back."""
+        self.mute = self.other.mute = True
+
     # --- the way out
     def _push(self) -> None:
         """Give the kernels what they have room for."""
         there = self.other
-        while self._buffer and there._room > 0:
+        while self._buffer and there._room >= min(len(self._buffer), self._line.window // 2):  # RFC 9293 §3.8.6.2
             size = min(len(self._buffer), there._room)
             data = bytes(self._buffer[:size])
             del self._buffer[:size]
@@ -175,9 +181,11 @@ class End(asyncio.Transport):
             self._lose(None)
 
     def _send(self, event: Callable[..., None], *data: object) -> None:
-        if not (self.mute or self.other.mute):
+        if not self.mute:
             self._arrival = max(self._arrival + APART, self._loop.time() + self._line.delay())
             self._loop.call_at(self._arrival, event, *data)
+        elif not self.gone:
+            self._loop.call_later(GIVES_UP, self._lose, TimeoutError("timed out"))
 
     def _drained(self) -> None:
         """The other end has read: there is room again."""

@@ -57,7 +57,7 @@ class Conversation:
 
     def mute(self) -> None:
         """Be reached by nobody any more."""
-        self.peer.end.mute = self.peer.end.other.mute = True
+        self.peer.end.vanish()
 
     @property
     def muted(self) -> bool:
@@ -135,6 +135,12 @@ class Origin:
             conversation.mute()
             if conversation.asked is not None:
                 conversation.asked.reasons.add("mute")
+
+    def forget_muted(self) -> None:
+        """Give up what will never be heard of again, as TCP does after a while."""
+        for conversation in list(self.conversations):
+            if conversation.muted:
+                conversation.peer.reset()
 
     # --- requests
     async def _serve(self, conversation: Conversation) -> None:
@@ -221,7 +227,8 @@ class Origin:
             return False
         number = asked.plan.number
         if arrival.refused:
-            arrival.status, arrival.payload = self._chance.choice(REFUSED)
+            # A HEAD has no body to say why.
+            arrival.status, arrival.payload = REFUSED[0] if asked.plan.method == "HEAD" else self._chance.choice(REFUSED)
         else:
             arrival.status = act.status
             arrival.payload = pattern(number * 10 + len(asked.arrivals), act.size)

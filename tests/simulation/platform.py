@@ -13,6 +13,7 @@ from typing import cast
 import aiohttp
 from multidict import CIMultiDict
 
+from proxy.core.apikey import REFUSALS
 from proxy.core.credential import Verification
 from proxy.core.secret import Secret
 from proxy.tokens.login import SessionFactory
@@ -22,6 +23,8 @@ from tests.simulation.scenario import Lives
 
 # A login that answers this much after its time limit has answered nobody.
 LATE = 1.5
+# Expiries that are dates.
+DATED = frozenset(("date", "epoch", "milliseconds"))
 
 
 @dataclass(slots=True)
@@ -46,7 +49,6 @@ class Attempt:
     gateway: int
     keys: int
     outcome: str = "unanswered"
-    grant: Grant | None = None
 
 
 @dataclass
@@ -95,6 +97,8 @@ class Platform:
         # A lifetime is told by a duration, or by a date against the answer's Date; a bare date needs clocks that agree.
         told = self.lives.telling != "bare" or self.clocks.honest
         until = self.loop.time() + life if told else float("inf")
+        if self.lives.telling in DATED and not self.clocks.honest:
+            until += 1.0  # Date has whole seconds, which a clock that is nearly right hides
         self.grants[text] = grant = Grant(text, self.clocks.platform() + life, until)
         return grant
 
@@ -129,13 +133,14 @@ class Platform:
             await asyncio.sleep(self.login_timeout * 0.9 * self.chance.random())
         if mood == "reset":
             raise aiohttp.ServerDisconnectedError
-        response = self._judged(mood, attempt, secret)
+        response, outcome = self._judged(mood, secret)
         await asyncio.sleep(delay / 2 + (self.login_timeout + LATE if mood == "late" else 0.0))
+        attempt.outcome = outcome  # what the gateway is told
         self.history.note("login answered", response.status, attempt.outcome)
         return response
 
-    def _judged(self, mood: str, attempt: Attempt, secret: str) -> "Response":
-        status, body = 200, b""
+    def _judged(self, mood: str, secret: str) -> "tuple[Response, str]":
+        status, body, outcome = 200, b"", "nothing"
         if int(secret.rpartition("-")[2]) not in self.accepted:
             status, body = self.chance.choice((400, 401, 403)), b'{"error": "Invalid Credentials or Rights"}'
         elif mood.isdecimal():
@@ -145,15 +150,11 @@ class Platform:
         elif mood == "huge":
             body = b" " * 1_100_000
         else:
-            attempt.grant = grant = self._issue()
-            body = json.dumps(self._session(grant)).encode()
-        headers = CIMultiDict(
-            {} if self.lives.telling == "bare" else {"Date": formatdate(self.clocks.platform(), usegmt=True)}
-        )
-        attempt.outcome = {200: "token" if attempt.grant else "nothing", 400: "rejected", 401: "rejected", 403: "rejected"}.get(
-            status, "error"
-        )
-        return Response(status, headers, body)
+            body, outcome = json.dumps(self._session(self._issue())).encode(), "token"
+        if status in REFUSALS:
+            outcome = "rejected"
+        dated = {} if self.lives.telling == "bare" else {"Date": formatdate(self.clocks.platform(), usegmt=True)}
+        return Response(status, CIMultiDict(dated), body), outcome
 
 
 @dataclass(slots=True)

@@ -88,7 +88,9 @@ class World:
                 await asyncio.wait(self._restarts)
             at_rest(self.running, self.origin, self.history)
             await self.running.stop()
+        self.origin.forget_muted()
         await asyncio.sleep(REST)
+        left_behind(self.running, self.history)
 
     def _mood(self, window: Window) -> None:
         self.platform.mood = window.mood
@@ -147,8 +149,8 @@ class World:
     async def _replaced(self, strike: Strike) -> None:
         before = self.running
         await (before.stop() if strike.kind == "restart" else before.drain(min(strike.value, 10.0)))
-        left_behind(before, self.history)
         await asyncio.sleep(self.scenario.chance.random())
+        left_behind(before, self.history)
         self.running = self._new_gateway()
         self.running.start()
 

@@ -11,6 +11,7 @@ class Arrival:
 
     `refused` says that it was answered as with a dead token, `answered` that the head of an answer was sent, `whole`
     that all of it was. `body` is whether the request's body was the very one that was sent; None before its end.
+    `hidden` says that a client must not see this refusal, if the request can be replayed.
     """
 
     at: float
@@ -23,6 +24,7 @@ class Arrival:
     whole: bool = False
     body: bool | None = None
     payload: bytes = b""
+    hidden: bool = False
 
 
 @dataclass(slots=True)
@@ -43,14 +45,16 @@ class Answer:
 
 @dataclass(slots=True)
 class Asked:
-    """A request under way: `sent` and `ended` are times, `left` says that its client went before the end."""
+    """A request under way: `sent` and `ended` are its client's times, `decided` the gateway's, `left` says that its client went before the end."""
 
     plan: Plan
     sent: float = 0.0
+    decided: float = 0.0
     ended: float = 0.0
-    begun: bool = False
-    complete: bool = False  # all of it has been given to the network
+    followed: bool = False  # others were sent right behind it
     left: bool = False
+    gateway: int = 0  # the number of the one that was asked
+    trouble: set[str] = field(default_factory=set)  # of the connections to the origin that it was sent on
     lost: str = ""  # how the connection ended, where no answer came
     reasons: set[str] = field(default_factory=set)  # what has gone wrong with it
     arrivals: list[Arrival] = field(default_factory=list)

@@ -74,37 +74,42 @@ class Client:
     # --- requests
     async def _ask(self, peer: Peer, batch: list[Asked]) -> None:
         """Send a batch in one go, and read its answers."""
-        sending = self._loop.create_task(self._send(peer, batch))
+        sending, reading = self._loop.create_task(self._send(peer, batch)), batch[0]
         try:
             if self._visit.stalls:
                 await self._stall(peer, batch)
             for asked in batch:
+                reading = asked
                 await self._read(peer, asked)
         except Cut as cut:
             for asked in batch:
                 if asked.answer is None:
-                    asked.lost = "left" if self._left else str(cut)
+                    asked.lost = str(cut) if asked is reading else "behind"
+            peer.close()
         finally:
             sending.cancel()
             await asyncio.wait([sending])
+            now = self._loop.time()
             for asked in batch:
-                asked.left = asked.left or (self._left and not (asked.answer and asked.answer.whole))
+                asked.ended = asked.ended or now
+                asked.left = self._left and not (asked.answer and asked.answer.whole)
 
     async def _send(self, peer: Peer, batch: list[Asked]) -> None:
         for asked in batch:
             if peer.ended or peer.end.is_closing():
                 return
-            self._checks.begin(asked)
+            self._checks.begin(asked, peer)
+            asked.followed = asked is not batch[-1]
             head, body = head_of(asked), asked.body
             if self._visit.drips:
                 await self._drip(peer, asked, head, body)
             else:
                 peer.send(head + framed(asked, body))
-            asked.complete = True
 
     async def _drip(self, peer: Peer, asked: Asked, head: bytes, body: bytes) -> None:
         whole = head + framed(asked, body)
         self._history.fault("client drips", f"n={asked.plan.number}")
+        asked.reasons.add("drips")
         size = max(1, len(whole) // 5)
         for at in range(0, len(whole), size):
             peer.send(whole[at : at + size])
@@ -131,7 +136,7 @@ class Client:
             asked.ended = self._loop.time()
             self._history.note("client got", f"n={asked.plan.number} {answer.status} whole={answer.whole} {answer.code}")
         if answer.fields.get(b"connection", b"").lower() == b"close":
-            raise Cut("said")
+            raise Cut("closed")
 
 
 def head_of(asked: Asked) -> bytes:
@@ -182,6 +187,8 @@ async def body_in(peer: Peer, asked: Asked, answer: Answer) -> None:
             answer.whole = peer.ended == "end"
             raise Cut("end")
     except Cut:
+        if b"content-length" in fields:
+            answer.body = peer.take(len(peer.buffer))
         raise
     answer.whole = True
     if answer.own:

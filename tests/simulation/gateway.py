@@ -163,9 +163,14 @@ class Running:
         """Return the protocol of a new client."""
         return ClientConnection(self.wire, self._scenario.timeouts, self.gateway.serve, self.clients)
 
+    def _stop_listening(self) -> None:
+        if self.listening:
+            self.listening = False
+            self._checks.gateways[self.number].stopping = self._loop.time()
+
     async def drain(self, within: float) -> None:
         """Finish what runs, for so long; then cut."""
-        self.listening = False
+        self._stop_listening()
         for client in self.clients:
             client.leave()
         with suppress(TimeoutError):
@@ -175,7 +180,7 @@ class Running:
 
     async def stop(self) -> None:
         """End everything at once."""
-        self.listening = False
+        self._stop_listening()
         for client in self.clients:
             client.abort()
         await self.clients.gone()

@@ -30,11 +30,12 @@ SURPLUS = (b"x", b"HTTP/1.1 200 OK\r\nX-N: 999\r\nContent-Length: 4\r\n\r\nevil"
 
 
 class Conversation:
-    """One connection to the origin, with the number of the gateway that made it."""
+    """One connection to the origin; `trouble` is what has been done to it."""
 
-    def __init__(self, peer: Peer, gateway: int) -> None:
+    def __init__(self, peer: Peer) -> None:
         self.peer = peer
-        self.gateway = gateway
+        self.gateway = peer.gateway
+        self.trouble: set[str] = set()
         self.asked: Asked | None = None
         self.idle = True
         self._sent = self._delivered = 0
@@ -110,7 +111,7 @@ class Origin:
     def _accept(self, protocol: OriginConnection, upstream: Upstream, gateway: int) -> OriginConnection:
         self._ports += 1
         near, far = joined(self._loop, self._line, ("gateway", self._ports), (upstream.host, upstream.port))
-        conversation = Conversation(Peer(self._loop), gateway)
+        conversation = Conversation(Peer(self._loop, gateway))
         near.wire = lambda data: self._checks.on_wire(conversation, data)
         near.read = conversation.delivered
         begin(far, conversation.peer)
@@ -125,6 +126,7 @@ class Origin:
         for conversation in list(self.conversations):
             if conversation.idle and not conversation.peer.buffer:
                 self._history.fault("closed idle")
+                conversation.trouble.add("closed idle")
                 conversation.peer.close()
 
     def mute(self) -> None:
@@ -132,9 +134,8 @@ class Origin:
         if self.conversations:
             conversation = self._chance.choice(list(self.conversations))
             self._history.fault("mute")
+            conversation.trouble.add("mute")
             conversation.mute()
-            if conversation.asked is not None:
-                conversation.asked.reasons.add("mute")
 
     def forget_muted(self) -> None:
         """Give up what will never be heard of again, as TCP does after a while."""
@@ -162,13 +163,13 @@ class Origin:
         wrong = act.wrong
         if wrong:
             self._history.fault("origin: " + wrong, f"n={asked.plan.number}")
-            asked.reasons.add(wrong)
+            conversation.trouble.add(wrong)
         arrival.refused = self._refuses(asked, arrival, wrong)
         if wrong in {"hang", "reset", "vanish"}:
             return await self._silent(conversation, asked, head, arrival, wrong)
         early = bool(asked.plan.size) and (wrong == "early" or (arrival.refused and self._chance.random() < 0.3))
         if early:
-            asked.reasons.add("early")
+            conversation.trouble.add("early")
         else:
             await self._body(conversation, asked, head, arrival)
         if act.delay:
@@ -238,8 +239,8 @@ class Origin:
         self._history.note("origin answers", f"n={number} {arrival.status}")
         framing = "length" if arrival.refused else act.framing
         keep = await self._send(conversation, asked, arrival, act, framing)
-        if arrival.refused and arrival.whole:
-            conversation.mark(lambda: self._checks.refusal_seen(conversation, asked, arrival))
+        if arrival.whole:
+            conversation.mark(lambda: self._checks.delivered(conversation, asked, arrival))
             conversation.delivered(b"")
         return keep
 

@@ -12,10 +12,11 @@ class Cut(Exception):
 class Peer(asyncio.Protocol):
     """The protocol of a client, or of an origin, in the hands of a coroutine.
 
-    `ended` is None, or how the other side went: "end" or "reset".
+    `ended` is None, or how the other side went: "end" or "reset"; `gateway` is the number of the one at the other end.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, gateway: int) -> None:
+        self.gateway = gateway
         self.end: End
         self.ended: str | None = None
         self.buffer = bytearray()

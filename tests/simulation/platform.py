@@ -49,6 +49,7 @@ class Attempt:
     gateway: int
     keys: int
     outcome: str = "unanswered"
+    text: str = ""
 
 
 @dataclass
@@ -134,8 +135,9 @@ class Platform:
         if mood == "reset":
             raise aiohttp.ServerDisconnectedError
         response, outcome = self._judged(mood, secret)
+        text = f"token-{len(self.grants)}"
         await asyncio.sleep(delay / 2 + (self.login_timeout + LATE if mood == "late" else 0.0))
-        attempt.outcome = outcome  # what the gateway is told
+        attempt.outcome, attempt.text = outcome, text  # what the gateway is told
         self.history.note("login answered", response.status, attempt.outcome)
         return response
 

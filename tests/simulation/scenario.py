@@ -10,7 +10,8 @@ REQUESTS = 50
 FAULTS = 3
 # Some are never sent: the gateway closes behind the request before.
 SPARE = 10
-# A body takes this many of the smallest reads at most, so that a run with such reads takes no longer than others.
+# A body takes this many of the smallest reads at most, so that a run with such reads takes no longer than others; and
+# no longer than a few seconds to cross.
 READS = 200
 
 # Paths below these are routes of their own: one that never replays, one without a credential.
@@ -189,13 +190,14 @@ def visits(chance: Random, made: Scenario) -> list[Visit]:
     trouble = chance.choice((0.0, 0.05, 0.2))
     gone = chance.choice((0.0, 0.1, 0.3))
     bursts = [made.length * chance.random() for _ in range(chance.randint(2, 12))]
+    most = min(READS * made.read, int(made.window / made.latency))
     found: list[Visit] = []
     number = sure = 0  # whoever stays asks for everything
     while sure < REQUESTS + SPARE:
         batches = []
         for _ in range(chance.randint(1, 4)):
             count = chance.choice((1, 1, 1, 2, 4))
-            plans = tuple(plan(chance, number + each, trouble, READS * made.read) for each in range(count))
+            plans = tuple(plan(chance, number + each, trouble, most) for each in range(count))
             number += count
             batches.append((chance.choice((0.0, 0.1, 2.0)) * chance.random(), plans))
         leaves = chance.choice((0.0, 0.05, 0.5, 5.0)) * chance.random() if chance.random() < gone else None

@@ -2,6 +2,7 @@
 
 from proxy.core.backoff import BUDGET, PROBE_INTERVAL, REFRESH_INTERVAL, WINDOW
 from proxy.core.token_events import LoginSucceeded, Reason
+from tests.simulation.answers import Judge
 from tests.simulation.asked import Asked
 from tests.simulation.checks import Checks
 from tests.simulation.gateway import Running
@@ -36,8 +37,10 @@ def judge(scenario: Scenario, checks: Checks, platform: Platform, origin: Origin
         history.broke("a run has requests and faults enough", len(checks.asked), history.faults.total())
     if origin.conversations:
         history.broke("no connection is left", len(origin.conversations))
+    judge_answers = Judge(scenario, checks, history)
     for asked in checks.asked.values():
         twice(asked, history)
+        judge_answers.judge(asked)
     for number in range(len(checks.gateways)):
         logins(number, checks, [each for each in platform.attempts if each.gateway == number], history)
 

@@ -65,7 +65,7 @@ class World:
             return None
         self._ports += 1
         near, far = joined(self.loop, self.line, ("127.0.0.1", 8080), ("127.0.0.1", self._ports))
-        peer = Peer(self.loop)
+        peer = Peer(self.loop, running.number)
         begin(far, peer)
         begin(near, running.accept())
         return peer

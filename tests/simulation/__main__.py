@@ -1,4 +1,4 @@
-"""`python -m tests.simulation SEED [COUNT] [--verbose]`: run one seed, or COUNT from it on."""
+"""Run one seed, or COUNT from it on: python -m tests.simulation SEED [COUNT] [--verbose] [--json]."""
 
 import argparse
 import sys
@@ -13,16 +13,17 @@ def main() -> int:
     parser.add_argument("seed", type=int)
     parser.add_argument("count", type=int, nargs="?", default=1)
     parser.add_argument("--verbose", action="store_true", help="show what happened, in virtual seconds")
+    parser.add_argument("--json", action="store_true", help="print the counts as JSON")
     asked = parser.parse_args()
     summary = Summary()
     for seed in range(asked.seed, asked.seed + asked.count):
         report = run(seed)
         summary.add(report)
         if asked.verbose:
-            print("\n".join(report.history.lines()))
-        for broken in report.broken:
-            print(f"seed {seed}: {broken}")
-    print(summary)
+            print(*report.history.lines(), sep="\n")
+        if not asked.json:
+            print(*(f"seed {seed}: {broken}" for broken in report.broken), sep="\n", end="\n" if report.broken else "")
+    print(summary.dump() if asked.json else summary)
     return 1 if summary.failed else 0
 
 

@@ -43,8 +43,9 @@ class Judge:
 
     def _nothing(self, asked: Asked) -> None:
         """There was no answer: the client had gone, or the gateway; or it had said that it would close."""
-        # Nothing of an answer may have left when it is cut; and a reset that a later request draws may destroy it.
-        cut = not CUTS.isdisjoint(asked.trouble) or (asked.followed and self._scenario.rough)
+        # Nothing of an answer may have left when it is cut; and a reset that is drawn later may destroy what was not read.
+        cut = not CUTS.isdisjoint(asked.trouble) or "stall" in asked.reasons
+        cut = cut or (asked.followed and (self._scenario.rough or "drips" in asked.reasons))
         if not (asked.left or cut or asked.lost == "behind" or self._checks.stopped(asked)):
             self._broke("a request gets an answer", asked, asked.lost)
 
@@ -84,9 +85,13 @@ class Judge:
     # --- the origin's answers
     def _passed_on(self, asked: Asked, answer: Answer) -> None:
         arrival = asked.arrivals[-1] if asked.arrivals else None
-        if arrival is None or (not arrival.answered or answer.status != arrival.status) and "excess" not in asked.trouble:
+        if "malformed" in asked.trouble and not answer.whole:
+            return  # the head was good
+        if "excess" in asked.trouble:
+            return  # what came too much may have looked like the answer to what was asked next
+        if arrival is None or not arrival.answered or answer.status != arrival.status:
             self._broke("an answer is the origin's own", asked, answer.status)
-        elif answer.fields.get(b"x-n") != b"%d" % asked.plan.number and "excess" not in asked.trouble:
+        elif answer.fields.get(b"x-n") != b"%d" % asked.plan.number:
             self._broke("an answer belongs to its request", asked, answer.fields.get(b"x-n"))
         else:
             self._body(asked, answer, b"" if asked.plan.method == "HEAD" else arrival.payload)
@@ -94,8 +99,6 @@ class Judge:
                 self._refusal(asked, answer, arrival)
 
     def _body(self, asked: Asked, answer: Answer, payload: bytes) -> None:
-        if "excess" in asked.trouble:
-            return  # what came too much may have looked like the answer to what was asked next
         if answer.whole and answer.body != payload:
             self._broke("what looks whole is whole", asked, len(answer.body), len(payload))
         elif not payload.startswith(answer.body):

@@ -78,7 +78,8 @@ class Checks:
         """A gateway writes to the origin: no token may be one that it can know to be dead."""
         now, known = self._now(), self.gateways[conversation.gateway]
         for number, token in ON_WIRE.findall(data):
-            self.asked[int(number)].trouble = conversation.trouble
+            asked = self.asked[int(number)]
+            asked.trouble = conversation.trouble if not asked.trouble else asked.trouble | conversation.trouble
             text = token.decode()
             if not text:
                 continue
@@ -91,7 +92,7 @@ class Checks:
     def delivered(self, conversation: "Conversation", asked: Asked, arrival: Arrival) -> None:
         """A gateway is given the end of an answer."""
         known, now = self.gateways[conversation.gateway], self._now()
-        if not arrival.token or asked.left or asked.reasons:
+        if not arrival.token or asked.left or asked.reasons or "excess" in conversation.trouble:
             return
         what = arrival.token, asked.plan.method, asked.plan.path
         if not arrival.refused:
@@ -114,7 +115,7 @@ class Checks:
                 known.accepted.clear()
                 self._history.note("refusals doubted", f"gateway={gateway}")
             case TokenRefused():
-                known.trial = self._now()
+                known.trial, known.current = self._now(), ""
                 self._history.note("refusal believed", f"gateway={gateway}")
             case LoginSucceeded():
                 known.current = next(each.text for each in reversed(self._platform.attempts) if each.gateway == gateway)

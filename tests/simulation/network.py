@@ -73,6 +73,7 @@ class End(asyncio.Transport):
         self._full = False
         self._finished = False  # the end comes behind the buffer
         self._said_end = False
+        self._gives_up: asyncio.TimerHandle | None = None
         self._arrival = 0.0  # of the last segment, at the other end
         # in
         self._inbox = bytearray()
@@ -161,6 +162,13 @@ class End(asyncio.Transport):
     def vanish(self) -> None:
         """Lose the way to the other end, and back."""
         self.mute = self.other.mute = True
+        self._push()
+        self.other._push()
+
+    def _give_up(self) -> None:
+        """Nothing is acknowledged any more: after a while the kernel says so."""
+        if not self._losing and self._gives_up is None:
+            self._gives_up = self._loop.call_later(GIVES_UP, self._lose, TimeoutError("timed out"))
 
     # --- the way out
     def _push(self) -> None:
@@ -172,6 +180,8 @@ class End(asyncio.Transport):
             del self._buffer[:size]
             there._room -= size
             self._send(there._arrive, data)
+        if self._buffer and self.mute:
+            self._give_up()
         if self._buffer or self._losing:
             return
         if self._finished and not self._said_end:
@@ -184,8 +194,8 @@ class End(asyncio.Transport):
         if not self.mute:
             self._arrival = max(self._arrival + APART, self._loop.time() + self._line.delay())
             self._loop.call_at(self._arrival, event, *data)
-        elif not self.gone:
-            self._loop.call_later(GIVES_UP, self._lose, TimeoutError("timed out"))
+        else:
+            self._give_up()
 
     def _drained(self) -> None:
         """The other end has read: there is room again."""
@@ -262,6 +272,8 @@ class End(asyncio.Transport):
     def _lost(self, error: Exception | None) -> None:
         self._protocol.connection_lost(error)
         self.gone = True
+        if self._gives_up is not None:
+            self._gives_up.cancel()
         if self._reset:
             return
         # TCP answers what nobody will read with a reset; Linux does so at close.

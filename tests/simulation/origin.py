@@ -12,7 +12,7 @@ from proxy.wire.origin import OriginConnection
 from tests.simulation.asked import Arrival, Asked, pattern
 from tests.simulation.checks import Checks
 from tests.simulation.history import History
-from tests.simulation.network import Line, begin, joined
+from tests.simulation.network import End, Line, begin, joined
 from tests.simulation.peer import Cut, Peer
 from tests.simulation.platform import Platform
 from tests.simulation.scenario import OPEN, Act
@@ -75,6 +75,7 @@ class Origin:
         self.refuses = self.hangs = 0.0
         self.forbidden: str | None = None
         self.conversations: dict[Conversation, asyncio.Task[None]] = {}
+        self.gateways_ends: list[End] = []
         self._loop = loop
         self._line = line
         self._platform = platform
@@ -112,6 +113,7 @@ class Origin:
         self._ports += 1
         near, far = joined(self._loop, self._line, ("gateway", self._ports), (upstream.host, upstream.port))
         conversation = Conversation(Peer(self._loop, gateway))
+        self.gateways_ends.append(near)
         near.wire = lambda data: self._checks.on_wire(conversation, data)
         near.read = conversation.delivered
         begin(far, conversation.peer)

@@ -19,7 +19,7 @@ def at_rest(running: Running, origin: Origin, history: History) -> None:
     pool = running.pool
     if running.gateway.in_flight or len(running.clients):
         history.broke("nothing is in flight without clients", running.gateway.in_flight, len(running.clients))
-    open_now = sum(not conversation.peer.end.other.gone for conversation in origin.conversations)
+    open_now = sum(not end.gone for end in origin.gateways_ends)
     if not pool.open == pool.idle == open_now or pool._waiting:
         history.broke("a pool at rest counts what it has", repr(pool), open_now)
 
@@ -35,7 +35,7 @@ def judge(scenario: Scenario, checks: Checks, platform: Platform, origin: Origin
     """Look at everything that has happened."""
     if len(checks.asked) < REQUESTS or history.faults.total() < FAULTS:
         history.broke("a run has requests and faults enough", len(checks.asked), history.faults.total())
-    if origin.conversations:
+    if origin.conversations or not all(end.gone for end in origin.gateways_ends):
         history.broke("no connection is left", len(origin.conversations))
     judge_answers = Judge(scenario, checks, history)
     for asked in checks.asked.values():
@@ -48,6 +48,8 @@ def judge(scenario: Scenario, checks: Checks, platform: Platform, origin: Origin
 def twice(asked: Asked, history: History) -> None:
     """An origin answers a request at most twice, the second time behind a refusal; others are sent once."""
     plan, arrivals = asked.plan, asked.arrivals
+    if "excess" in asked.trouble:
+        return  # what came too much may have passed for a refusal
     answered = [arrival for arrival in arrivals if arrival.answered]
     if len(answered) > 2 or (len(answered) == 2 and not answered[0].refused):
         history.broke("an origin answers a request twice at most", f"n={plan.number}")

@@ -54,11 +54,16 @@ class Asked:
     followed: bool = False  # others were sent right behind it
     left: bool = False
     gateway: int = 0  # the number of the one that was asked
-    trouble: set[str] = field(default_factory=set)  # of the connections to the origin that it was sent on
+    on: list[set[str]] = field(default_factory=list)  # for each connection to the origin, what has been done to it
     lost: str = ""  # how the connection ended, where no answer came
     reasons: set[str] = field(default_factory=set)  # what has gone wrong with it
     arrivals: list[Arrival] = field(default_factory=list)
     answer: Answer | None = None
+
+    @property
+    def trouble(self) -> set[str]:
+        """What has been done to the connections that it was sent on."""
+        return set().union(*self.on)
 
     @property
     def body(self) -> bytes:

@@ -78,8 +78,7 @@ class Checks:
         """A gateway writes to the origin: no token may be one that it can know to be dead."""
         now, known = self._now(), self.gateways[conversation.gateway]
         for number, token in ON_WIRE.findall(data):
-            asked = self.asked[int(number)]
-            asked.trouble = conversation.trouble if not asked.trouble else asked.trouble | conversation.trouble
+            self.asked[int(number)].on.append(conversation.trouble)
             text = token.decode()
             if not text:
                 continue

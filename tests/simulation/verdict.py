@@ -1,5 +1,7 @@
 """What must hold at the end."""
 
+import asyncio
+
 from proxy.core.backoff import BUDGET, PROBE_INTERVAL, REFRESH_INTERVAL, WINDOW
 from proxy.core.token_events import LoginSucceeded, Reason
 from tests.simulation.answers import Judge
@@ -12,6 +14,11 @@ from tests.simulation.platform import Attempt, Platform
 from tests.simulation.scenario import FAULTS, REQUESTS, Scenario
 
 NEAR = 1e-6
+# What was cancelled or closed needs some turns of the loop to end.
+TURNS = 10
+# How long a client takes to read and send at its slowest, in seconds.
+SLOWEST = 20.0
+NOBODY = (lambda: None).__code__
 
 
 def at_rest(running: Running, origin: Origin, history: History) -> None:
@@ -24,9 +31,14 @@ def at_rest(running: Running, origin: Origin, history: History) -> None:
         history.broke("a pool at rest counts what it has", repr(pool), open_now)
 
 
-def left_behind(running: Running, history: History) -> None:
+async def left_behind(running: Running, history: History) -> None:
     """See that a gateway that has stopped holds nothing."""
+    for _ in range(TURNS):
+        await asyncio.sleep(0)
     pool = running.pool
+    tasks = [task for task in asyncio.all_tasks() if "/proxy/" in getattr(task.get_coro(), "cr_code", NOBODY).co_filename]
+    if tasks:
+        history.broke("nothing is left behind", *map(str, tasks))
     if running.gateway.in_flight or pool.open or pool._waiting or running.wire.sweep.watched:
         history.broke("a stopped gateway holds nothing", repr(pool), running.gateway.in_flight)
 
@@ -41,8 +53,18 @@ def judge(scenario: Scenario, checks: Checks, platform: Platform, origin: Origin
     for asked in checks.asked.values():
         twice(asked, history)
         judge_answers.judge(asked)
+    bounded(scenario, checks, history)
     for number in range(len(checks.gateways)):
         logins(number, checks, [each for each in platform.attempts if each.gateway == number], history)
+
+
+def bounded(scenario: Scenario, checks: Checks, history: History) -> None:
+    """Every exchange ends: two logins, two ways to the origin and back, three silences and a slow client at most."""
+    times = scenario.timeouts
+    bound = 2 * (scenario.login_timeout + times.connect + times.response) + 3 * times.idle + SLOWEST
+    for fact in checks.finished:
+        if fact.duration > bound:
+            history.broke("every request ends in bounded time", fact.target.decode(), fact.duration, bound)
 
 
 def twice(asked: Asked, history: History) -> None:

@@ -19,6 +19,8 @@ from tests.simulation.verdict import at_rest, judge, left_behind
 
 # A dial, a login or anything else in flight when everybody has gone ends within this time, in seconds.
 REST = 40.0
+# The longest pause between two logins is 375 s: when the login works again, a token comes within this time. In seconds.
+RECOVERS, LOOK = 400.0, 5.0
 # No run goes on for longer than this, in virtual seconds: something hangs.
 LIMIT = 20_000.0
 
@@ -87,10 +89,19 @@ class World:
             if self._restarts:
                 await asyncio.wait(self._restarts)
             at_rest(self.running, self.origin, self.history)
+            await self._recovered()
             await self.running.stop()
+            await left_behind(self.running, self.history)
         self.origin.forget_muted()
         await asyncio.sleep(REST)
-        left_behind(self.running, self.history)
+
+    async def _recovered(self) -> None:
+        """Wait for a live token, with nobody asking; everything works again."""
+        for _ in range(round(RECOVERS / LOOK)):
+            if self.running.source.state.live:
+                return
+            await asyncio.sleep(LOOK)
+        self.history.broke("the gateway recovers by itself")
 
     def _mood(self, window: Window) -> None:
         self.platform.mood = window.mood
@@ -149,8 +160,8 @@ class World:
     async def _replaced(self, strike: Strike) -> None:
         before = self.running
         await (before.stop() if strike.kind == "restart" else before.drain(min(strike.value, 10.0)))
+        await left_behind(before, self.history)
         await asyncio.sleep(self.scenario.chance.random())
-        left_behind(before, self.history)
         self.running = self._new_gateway()
         self.running.start()
 

@@ -19,11 +19,11 @@ def main() -> int:
     for seed in range(asked.seed, asked.seed + asked.count):
         report = run(seed)
         summary.add(report)
-        if asked.verbose:
-            print(*report.history.lines(), sep="\n")
+        lines = report.history.lines() if asked.verbose else []
         if not asked.json:
-            print(*(f"seed {seed}: {broken}" for broken in report.broken), sep="\n", end="\n" if report.broken else "")
-    print(summary.dump() if asked.json else summary)
+            lines += [f"seed {seed}: {broken}" for broken in report.broken]
+        sys.stdout.writelines(line + "\n" for line in lines)
+    sys.stdout.write(f"{summary.dump() if asked.json else summary}\n")
     return 1 if summary.failed else 0
 
 

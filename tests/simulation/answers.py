@@ -1,4 +1,4 @@
-"""What clients got: answers that are theirs, whole or visibly cut, and no trouble that could have been kept from them."""
+"""What clients got: answers that are theirs, whole or visibly cut, and no trouble that could have been hidden."""
 
 from proxy.core.backoff import BUDGET, WINDOW
 from proxy.core.token_events import LoginFailed, LoginSucceeded, Reason
@@ -43,7 +43,7 @@ class Judge:
 
     def _nothing(self, asked: Asked) -> None:
         """There was no answer: the client had gone, or the gateway; or it had said that it would close."""
-        # Nothing of an answer may have left when it is cut; and a reset that is drawn later may destroy what was not read.
+        # Nothing of an answer may have left when it is cut; and a later reset may destroy what was not read.
         cut = not CUTS.isdisjoint(asked.trouble) or "stall" in asked.reasons
         cut = cut or (asked.followed and (self._scenario.rough or "drips" in asked.reasons))
         if not (asked.left or cut or asked.lost == "behind" or self._checks.stopped(asked)):
@@ -76,16 +76,22 @@ class Judge:
 
     def _no_login(self, asked: Asked, known: Knowledge) -> bool:
         """Return whether the login did not work for a request, or might not be made."""
-        ends = [(at, event) for at, event in known.events if at <= asked.decided and isinstance(event, LoginFailed | LoginSucceeded)]
+        ends = [
+            (at, event)
+            for at, event in known.events
+            if at <= asked.decided and isinstance(event, LoginFailed | LoginSucceeded)
+        ]
         if not ends or isinstance(ends[-1][1], LoginFailed) or self._checks.stopped(asked):
             return True
         spent = [at for at, event in ends if isinstance(event, LoginFailed) or event.reason is Reason.REFUSAL]
-        return len(spent) >= BUDGET and spent[-BUDGET] > asked.decided - WINDOW - 10 or self._scenario.lives.shortest < SHORT
+        return (
+            len(spent) >= BUDGET and spent[-BUDGET] > asked.decided - WINDOW - 10
+        ) or self._scenario.lives.shortest < SHORT
 
     # --- the origin's answers
     def _passed_on(self, asked: Asked, answer: Answer) -> None:
         arrival = asked.arrivals[-1] if asked.arrivals else None
-        if "malformed" in asked.trouble and not answer.whole:
+        if "malformed" in asked.trouble and (not answer.whole or asked.plan.method == "HEAD"):
             return  # the head was good
         if "excess" in asked.trouble:
             return  # what came too much may have looked like the answer to what was asked next
@@ -103,9 +109,13 @@ class Judge:
             self._broke("what looks whole is whole", asked, len(answer.body), len(payload))
         elif not payload.startswith(answer.body):
             self._broke("what is cut begins as the whole does", asked)
-        elif not answer.whole and CUTS.isdisjoint(asked.trouble):
-            if not (asked.left or asked.reasons or self._checks.stopped(asked)):
-                self._broke("what came whole is passed on whole", asked, len(answer.body), len(payload))
+        elif not (answer.whole or self._cut(asked)):
+            self._broke("what came whole is passed on whole", asked, len(answer.body), len(payload))
+
+    def _cut(self, asked: Asked) -> bool:
+        """Return whether an answer may have been cut."""
+        cut = not CUTS.isdisjoint(asked.trouble)
+        return cut or asked.left or bool(asked.reasons) or self._checks.stopped(asked)
 
     def _refusal(self, asked: Asked, answer: Answer, arrival: Arrival) -> None:
         """A client may see a refusal that a replay did not mend, or where there could be none."""

@@ -29,7 +29,7 @@ class Arrival:
 
 @dataclass(slots=True)
 class Answer:
-    """An answer as the client got it. `whole` is False when the connection ended inside; `code` is the gateway's own."""
+    """An answer as the client got it; not `whole` when the connection ended inside; `code` is the gateway's own."""
 
     status: int
     fields: dict[bytes, bytes]
@@ -45,7 +45,10 @@ class Answer:
 
 @dataclass(slots=True)
 class Asked:
-    """A request under way: `sent` and `ended` are its client's times, `decided` the gateway's, `left` says that its client went before the end."""
+    """A request under way: `sent` and `ended` are its client's times, `decided` the gateway's.
+
+    `left` says that its client went before the end, `lost` how the connection ended where no answer came.
+    """
 
     plan: Plan
     sent: float = 0.0
@@ -55,7 +58,7 @@ class Asked:
     left: bool = False
     gateway: int = 0  # the number of the one that was asked
     on: list[set[str]] = field(default_factory=list)  # for each connection to the origin, what has been done to it
-    lost: str = ""  # how the connection ended, where no answer came
+    lost: str = ""
     reasons: set[str] = field(default_factory=set)  # what has gone wrong with it
     arrivals: list[Arrival] = field(default_factory=list)
     answer: Answer | None = None

@@ -18,7 +18,9 @@ Connect = Callable[[], Peer | None]
 class Client:
     """One client with all it asks for, over one connection after the other as the gateway closes them."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, visit: Visit, connect: Connect, checks: Checks, history: History) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, visit: Visit, connect: Connect, checks: Checks, history: History
+    ) -> None:
         self._loop = loop
         self._visit = visit
         self._connect = connect
@@ -134,7 +136,9 @@ class Client:
             await body_in(peer, asked, answer)
         finally:
             asked.ended = self._loop.time()
-            self._history.note("client got", f"n={asked.plan.number} {answer.status} whole={answer.whole} {answer.code}")
+            self._history.note(
+                "client got", f"n={asked.plan.number} {answer.status} whole={answer.whole} {answer.code}"
+            )
         if answer.fields.get(b"connection", b"").lower() == b"close":
             raise Cut("closed")
 
@@ -170,26 +174,23 @@ async def head_in(peer: Peer) -> Answer:
 
 
 async def body_in(peer: Peer, asked: Asked, answer: Answer) -> None:
-    """Read an answer's body. Raises Cut where its end is that of the connection."""
-    fields = answer.fields
-    try:
-        if asked.plan.method == "HEAD" or answer.status in {204, 304}:
-            pass
-        elif b"transfer-encoding" in fields:
-            while size := int(await peer.until(b"\r\n"), 16):
-                answer.body += (await peer.exactly(size + 2))[:-2]
-            await peer.until(b"\r\n")
-        elif b"content-length" in fields:
+    """Read an answer's body. Raises Cut where it is not whole, or where the connection's end is its end."""
+    fields, none = answer.fields, asked.plan.method == "HEAD" or answer.status in {204, 304}
+    if not none and b"transfer-encoding" in fields:
+        while size := int(await peer.until(b"\r\n"), 16):
+            answer.body += (await peer.exactly(size + 2))[:-2]
+        await peer.until(b"\r\n")
+    elif not none and b"content-length" in fields:
+        try:
             answer.body = await peer.exactly(int(fields[b"content-length"]))
-        else:
-            await peer.gone()
+        except Cut:
             answer.body = peer.take(len(peer.buffer))
-            answer.whole = peer.ended == "end"
-            raise Cut("end")
-    except Cut:
-        if b"content-length" in fields:
-            answer.body = peer.take(len(peer.buffer))
-        raise
+            raise
+    elif not none:
+        await peer.gone()
+        answer.body = peer.take(len(peer.buffer))
+        answer.whole = peer.ended == "end"
+        raise Cut("end")
     answer.whole = True
     if answer.own:
         answer.code = answer.body.partition(b'"code":"')[2].partition(b'"')[0].decode()

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Hashable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from proxy.core.access import Access
 from proxy.core.address import Upstream
@@ -52,10 +52,10 @@ class InOrder(set[T]):
         super().add(element)
         self._order[element] = None
 
-    def discard(self, element: T) -> None:
+    def discard(self, element: object) -> None:
         """Take out."""
-        super().discard(element)
-        self._order.pop(element, None)
+        super().discard(cast("T", element))
+        self._order.pop(cast("T", element), None)
 
     def __iter__(self) -> Iterator[T]:
         return iter(self._order)

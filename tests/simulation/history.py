@@ -32,7 +32,9 @@ class History:
 
     def lines(self) -> list[str]:
         """Return a line for each event."""
-        return [f"{at - BEGINNING:12.6f}  {what} {' '.join(map(str, values))}".rstrip() for at, what, values in self.events]
+        return [
+            f"{at - BEGINNING:12.6f}  {what} {' '.join(map(str, values))}".rstrip() for at, what, values in self.events
+        ]
 
     def digest(self) -> str:
         """Return a hash over everything: two runs of a seed have the same."""

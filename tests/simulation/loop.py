@@ -50,7 +50,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         timers: list[asyncio.TimerHandle] = self._scheduled  # type: ignore[attr-defined]  # nobody else knows them
         return sorted(repr(timer) for timer in timers if not timer.cancelled())
 
-    def run_in_executor(self, executor: object, func: Callable[..., Any], *args: object) -> "asyncio.Future[Any]":  # type: ignore[override]  # nothing is executed elsewhere
+    def run_in_executor(self, executor: object, func: Callable[..., Any], *args: object) -> "asyncio.Future[Any]":
         """Run a function that may block, here and now."""
         del executor
         future = self.create_future()

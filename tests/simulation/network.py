@@ -8,7 +8,7 @@ from random import Random
 
 # Two segments never arrive at once: a heap of timers does not keep the order of equals.
 APART = 1e-6
-# What is sent into silence is given up after this time, in seconds; the kernels' quarter of an hour would take too long.
+# What is sent into silence is given up after this time, in seconds: sooner than kernels do, so that runs end.
 GIVES_UP = 30.0
 
 
@@ -55,7 +55,9 @@ class End(asyncio.Transport):
     does it reach the other: neither is told.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, line: Line, name: tuple[str, int], peer: tuple[str, int]) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, line: Line, name: tuple[str, int], peer: tuple[str, int]
+    ) -> None:
         super().__init__({"sockname": name, "peername": peer, "socket": Socket()})
         self.other: End
         self.wire: Callable[[bytes], None] | None = None

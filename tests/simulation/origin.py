@@ -197,7 +197,9 @@ class Origin:
         path = asked.plan.path
         return path != OPEN and (not arrival.live or path == self.forbidden or wrong == "refuse")
 
-    async def _silent(self, conversation: Conversation, asked: Asked, head: bytes, arrival: Arrival, wrong: str) -> bool:
+    async def _silent(
+        self, conversation: Conversation, asked: Asked, head: bytes, arrival: Arrival, wrong: str
+    ) -> bool:
         """Give no answer at all."""
         if self._chance.random() < 0.5:
             await self._body(conversation, asked, head, arrival)
@@ -231,7 +233,9 @@ class Origin:
         number = asked.plan.number
         if arrival.refused:
             # A HEAD has no body to say why.
-            arrival.status, arrival.payload = REFUSED[0] if asked.plan.method == "HEAD" else self._chance.choice(REFUSED)
+            arrival.status, arrival.payload = (
+                REFUSED[0] if asked.plan.method == "HEAD" else self._chance.choice(REFUSED)
+            )
         else:
             arrival.status = act.status
             arrival.payload = pattern(number * 10 + len(asked.arrivals), act.size)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import formatdate
 from random import Random
-from typing import cast
+from typing import Self, cast
 
 import aiohttp
 from multidict import CIMultiDict
@@ -187,7 +187,7 @@ class Session:
     keys: Keys
     gateway: int
 
-    async def __aenter__(self) -> "Session":
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -9,7 +9,7 @@ from proxy.core.timeouts import Timeouts
 REQUESTS = 50
 FAULTS = 3
 # Some are never sent: the gateway closes behind the request before.
-SPARE = 10
+SPARE = 15
 # A body takes this many of the smallest reads at most, so that a run with such reads takes no longer than others; and
 # no longer than a few seconds to cross.
 READS = 80
@@ -18,7 +18,22 @@ READS = 80
 ONCE, OPEN = "/once", "/open"
 
 # For how long the platform is in a mood, in seconds.
-MOODS = ("slow", "hanging", "late", "down", "reset", "500", "429", "404", "408", "malformed", "huge", "401", "403", "302")
+MOODS = (
+    "slow",
+    "hanging",
+    "late",
+    "down",
+    "reset",
+    "500",
+    "429",
+    "404",
+    "408",
+    "malformed",
+    "huge",
+    "401",
+    "403",
+    "302",
+)
 # What the origin may do wrong with a request; `Act` says what each means.
 WRONGS = (
     "hang",
@@ -34,7 +49,19 @@ WRONGS = (
     "reset behind",
 )
 # What may befall the world at one moment.
-STRIKES = ("revoke", "sleep", "step", "rotate", "wrong keys", "restart", "drain", "mute", "close idle", "refuse dials", "hang dials")
+STRIKES = (
+    "revoke",
+    "sleep",
+    "step",
+    "rotate",
+    "wrong keys",
+    "restart",
+    "drain",
+    "mute",
+    "close idle",
+    "refuse dials",
+    "hang dials",
+)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from tests.simulation.world import Report
@@ -47,7 +47,7 @@ class Summary:
 
     def dump(self) -> str:
         """Return it as JSON."""
-        return json.dumps(asdict(self))
+        return json.dumps(vars(self))
 
 
 def loaded(text: str) -> Summary:

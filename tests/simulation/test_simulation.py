@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from functools import reduce
+from itertools import pairwise
 
 import pytest
 
@@ -30,7 +31,7 @@ def summary(first: int, count: int) -> Summary:
     """Run seeds on all cores."""
     cores = os.cpu_count() or 1
     starts = [first + count * core // cores for core in range(cores + 1)]
-    shares = [(start, end - start) for start, end in zip(starts, starts[1:], strict=False)]
+    shares = [(start, end - start) for start, end in pairwise(starts)]
     running = [started(str(start), str(share), "--json") for start, share in shares]
     return reduce(Summary.__add__, (loaded(told(process)) for process in running))
 

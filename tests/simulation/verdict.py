@@ -1,6 +1,7 @@
 """What must hold at the end."""
 
 import asyncio
+from itertools import pairwise
 
 from proxy.core.backoff import BUDGET, PROBE_INTERVAL, REFRESH_INTERVAL, WINDOW
 from proxy.core.token_events import LoginSucceeded, Reason
@@ -36,7 +37,9 @@ async def left_behind(running: Running, history: History) -> None:
     for _ in range(TURNS):
         await asyncio.sleep(0)
     pool = running.pool
-    tasks = [task for task in asyncio.all_tasks() if "/proxy/" in getattr(task.get_coro(), "cr_code", NOBODY).co_filename]
+    tasks = [
+        task for task in asyncio.all_tasks() if "/proxy/" in getattr(task.get_coro(), "cr_code", NOBODY).co_filename
+    ]
     if tasks:
         history.broke("nothing is left behind", *map(str, tasks))
     if running.gateway.in_flight or pool.open or pool._waiting or running.wire.sweep.watched:
@@ -89,7 +92,7 @@ def logins(number: int, checks: Checks, attempts: list[Attempt], history: Histor
     for first, later in zip(counted, counted[BUDGET:], strict=False):
         if later < first + WINDOW - NEAR:
             history.broke("the login budget holds", f"gateway={number} {first} {later}")
-    for before, attempt in zip(attempts, attempts[1:], strict=False):
+    for before, attempt in pairwise(attempts):
         if free.get(attempt.at) not in {None, Reason.REFUSAL} and attempt.at < before.at + REFRESH_INTERVAL - NEAR:
             history.broke("one refresh a second", f"gateway={number} {before.at} {attempt.at}")
         if before.outcome == "rejected" and before.keys == attempt.keys and attempt.at < before.at + PROBE_INTERVAL:

@@ -43,6 +43,16 @@ async def test_pipelined_requests_with_bodies_are_answered_in_order(step: int) -
     assert bodies == [b"/%d %b" % (n, b"" if n % 3 == 0 else b"b%d" % n * 50) for n in range(30)]
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+async def test_the_next_request_is_read_behind_one_whose_body_nobody_took(method: str) -> None:
+    """A request with a body that the gateway answers itself leaves the connection fit for the next."""
+    async with raw_origin(echo) as origin, gateway_to(origin.port) as bench, bench.client() as client:
+        await client.send(b"%b /iam/login HTTP/1.1\r\nHost: g\r\nContent-Length: 3\r\n\r\nabc" % method.encode())
+        denied = await client.answer()
+        assert (denied.status, denied.values(b"connection")) == (403, [])
+        assert (await client.get("/next")).body == b"/next "
+
+
 async def test_empty_lines_before_a_request_are_ignored() -> None:
     """Some old clients send a line end too many behind a body (RFC 9112 §2.2)."""
     async with raw_origin(echo) as origin, gateway_to(origin.port) as bench, bench.client() as client:

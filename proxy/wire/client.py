@@ -11,7 +11,7 @@ from proxy.wire.answer import Answer
 from proxy.wire.body import CHUNKED, CLOSE
 from proxy.wire.client_reader import ClientReader
 from proxy.wire.clients import Clients
-from proxy.wire.connection import BY_QUEUE, DEAF, HEAD, Wire
+from proxy.wire.connection import DEAF, HEAD, Wire
 from proxy.wire.date import date_line
 from proxy.wire.request import Request
 from proxy.wire.state import Serving
@@ -165,8 +165,6 @@ class ClientConnection(ClientReader):
                 return None
             if not self._head:
                 self.deadline = self.wire.sweep.after(self.timeouts.keep_alive)
-            if self.held:
-                self.release(BY_QUEUE)  # of a request before, whose body nobody took
             await self.flow
         message, self._arrived = self._arrived, None
         self.state, self.sent = ASKED, 0

@@ -75,9 +75,9 @@ class Timed:
         self.accepted = source.accepted
 
     @property
-    def doubtful(self) -> bool:
+    def listening(self) -> bool:
         """As the source says."""
-        return self._source.doubtful
+        return self._source.listening
 
     async def token(self) -> Token:
         """Return the source's token."""

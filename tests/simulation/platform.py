@@ -13,7 +13,7 @@ from typing import Self, cast
 import aiohttp
 from multidict import CIMultiDict
 
-from proxy.core.apikey import REFUSALS
+from proxy.core.apikey import PLATFORM_REFUSALS
 from proxy.core.credential import Verification
 from proxy.core.secret import Secret
 from proxy.tokens.login import SessionFactory
@@ -57,7 +57,7 @@ class Keys:
     """The secret in the gateway's file; the number behind its last letter says which of them it is."""
 
     number: int = 0
-    watchable: bool = True
+    poll: float | None = 5.0
 
     def read(self) -> Secret:
         """Return the secret as it is now."""
@@ -153,7 +153,7 @@ class Platform:
             body = b" " * 1_100_000
         else:
             body, outcome = json.dumps(self._session(self._issue())).encode(), "token"
-        if status in REFUSALS:
+        if status in PLATFORM_REFUSALS:
             outcome = "rejected"
         dated = {} if self.lives.telling == "bare" else {"Date": formatdate(self.clocks.platform(), usegmt=True)}
         return Response(status, CIMultiDict(dated), body), outcome

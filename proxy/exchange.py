@@ -278,6 +278,8 @@ class Exchange:
         newer = await self._wait_for(source.renew(token, self._what()))
         if newer is None:
             return answer
+        if not self.request.body.replayable:  # more of it has come meanwhile than is kept
+            return self._unreplayable(source, token, answer)
         self._release()
         self.fact.replay = "failed"
         answer = await self._ask(newer)

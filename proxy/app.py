@@ -156,6 +156,7 @@ class App:
             async with asyncio.timeout(self.config.server.drain_timeout):
                 await self.clients.gone()
         finished = not self.clients
+        await asyncio.gather(*(source.log_out() for source in self.sources.values()))
         await self.stop()
         return finished
 

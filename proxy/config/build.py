@@ -179,11 +179,11 @@ class Build:
         return credentials.credential(name, given, route.upstream, verification)
 
     def _plain_login(self, name: str, given: kinds.LoggingIn, using: Sequence[tuple[int, Route]]) -> None:
-        key, url = credentials.login_url(given, using[0][1].upstream)
-        split = urlsplit(url)
-        if split.scheme == "http" and not loopback(split.hostname or "") and not self._any_insecure(using):
-            words = "would send the keys over plain http; use https, or write insecure = true at the route"
-            self.mistake(("credentials", name, *key), f"{url} {words}")
+        for key, url in credentials.told(given, using[0][1].upstream):
+            split = urlsplit(url)
+            if split.scheme == "http" and not loopback(split.hostname or "") and not self._any_insecure(using):
+                words = "would send the keys over plain http; use https, or write insecure = true at the route"
+                self.mistake(("credentials", name, *key), f"{url} {words}")
 
     def _any_insecure(self, using: Sequence[tuple[int, Route]]) -> bool:
         return any(given is not None and given.insecure for given in (self.routes[index] for index, _ in using))

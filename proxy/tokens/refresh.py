@@ -56,7 +56,7 @@ class Refresh:
         self._pace = Pace()
         self._record = Record()
         self._identity: Identity | None = None  # of the last login, once its secrets could be read
-        self._key = ""
+        self._bought: Identity | None = None  # for whom `token` was issued
         self._wanted: Reason | None = None  # why a login is due, whatever token is at hand
         self._refused: Token | None = None  # the token that the next one takes the place of
         self._closed = False
@@ -110,8 +110,8 @@ class Refresh:
     def drop(self, token: Token) -> None:
         """Forget the current token for good, because the origin refused it, and begin the login for another."""
         with suppress(KeyError):  # expired between the look and the deletion
-            if self._cache.get(self._key) is token:
-                del self._cache[self._key]
+            if self._bought is not None and self._cache.get(self._bought.key) is token:
+                del self._cache[self._bought.key]
         self.token = None
         self._wanted, self._refused = Reason.REFUSAL, token
         self._go_on()
@@ -133,6 +133,12 @@ class Refresh:
         wait = self._next_login() - self._clock.time()
         retry_after = max(wait, MIN_RETRY_AFTER) if math.isfinite(wait) else MIN_RETRY_AFTER
         return type(self._failure)(cause=self._failure.cause, retry_after=retry_after)
+
+    async def log_out(self) -> None:
+        """End the session at the platform, if there is one and it is nobody else's."""
+        token = self.token
+        if token is not None and self._bought is not None and token.phase(self._clock.time()) is not Phase.EXPIRED:
+            await self._issuer.end(token, self._bought)
 
     async def close(self) -> None:
         """Make no further login; leave neither timer nor task. The token stays for the requests under way."""
@@ -172,7 +178,7 @@ class Refresh:
     def _succeeded(self, token: Token, identity: Identity, reason: Reason, started: float) -> None:
         now, key = self._clock.time(), identity.key
         kept = self._cache.get(key) is token
-        self.token, self._key, self._wanted, self._refused = token, key, None, None
+        self.token, self._bought, self._wanted, self._refused = token, identity, None, None
         self._failure = LoginUnavailable(cause=_HELD)
         self._watch.start(identity)
         if not kept:

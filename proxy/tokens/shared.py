@@ -107,6 +107,9 @@ class Shared:
             pass
         raise LoginUnavailable(cause=f"no token within {self._limit:g} s, neither from the login nor from the store")
 
+    async def end(self, token: Token, identity: Identity) -> None:
+        """Do nothing: the others go on with it."""
+
     async def _issue(self, identity: Identity, instead_of: Token | None) -> Token:
         try:
             # half of the time may go by for the seal: the rest is for the login

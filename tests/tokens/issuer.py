@@ -37,6 +37,7 @@ class FakeIssuer:
     issued: list[Token] = field(default_factory=list)
     takes: float = 0.0
     text: str = ""
+    ended: list[tuple[str, str]] = field(default_factory=list)
     replaced: list[Token | None] = field(default_factory=list)
     reads: int = 0
     flying: int = 0
@@ -72,6 +73,10 @@ class FakeIssuer:
             return self.issued[-1]
         finally:
             self.flying -= 1
+
+    async def end(self, token: Token, identity: Identity) -> None:
+        """Note which session is ended."""
+        self.ended.append((token.value, identity.key))
 
     def token(self, sent_at: float) -> Token:
         """Return the token of a login."""

@@ -46,6 +46,10 @@ class Recorded:
         self.more.set()
         return token
 
+    async def end(self, token: Token, identity: Identity) -> None:
+        """End the session."""
+        await self.issuer.end(token, identity)
+
     async def issued(self, count: int) -> list[str]:
         """Wait until there are so many, and return them."""
         while len(self.texts) < count:

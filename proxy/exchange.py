@@ -273,12 +273,12 @@ class Exchange:
 
     async def _recover(self, source: TokenSource, token: Token, answer: Answer) -> Answer:
         """Invalidate that very token, and send the request once more with the next one if that can be done."""
-        if not self.way.route.replay or not self.request.body.replayable:
+        if not self._replayable():
             return self._unreplayable(source, token, answer)
         newer = await self._wait_for(source.renew(token, self._what()))
         if newer is None:
             return answer
-        if not self.request.body.replayable:  # more of it has come meanwhile than is kept
+        if not self._replayable():  # more of the body has come meanwhile than is kept
             return self._unreplayable(source, token, answer)
         self._release()
         self.fact.replay = "failed"
@@ -292,6 +292,9 @@ class Exchange:
                 source.accepted(newer, self._what(), self.began)
             self.fact.replay = "accepted"
         return answer
+
+    def _replayable(self) -> bool:
+        return self.way.route.replay and self.request.body.replayable
 
     def _unreplayable(self, source: TokenSource, token: Token, answer: Answer) -> Answer:
         """Take note of the refusal for those who come next; the answer says so where a replay was wanted."""

@@ -9,7 +9,7 @@ from random import Random
 # Two segments never arrive at once: a heap of timers does not keep the order of equals.
 APART = 1e-6
 # What is sent into silence is given up after this time, in seconds: sooner than kernels do, so that runs end.
-GIVES_UP = 30.0
+GIVES_UP = 15.0
 
 
 @dataclass(slots=True)

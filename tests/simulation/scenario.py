@@ -48,20 +48,9 @@ WRONGS = (
     "close behind",
     "reset behind",
 )
-# What may befall the world at one moment.
-STRIKES = (
-    "revoke",
-    "sleep",
-    "step",
-    "rotate",
-    "wrong keys",
-    "restart",
-    "drain",
-    "mute",
-    "close idle",
-    "refuse dials",
-    "hang dials",
-)
+# What may befall the world at one moment: what always finds somebody, and what may find nobody.
+SURE = ("revoke", "sleep", "step", "rotate", "wrong keys", "restart", "drain")
+STRIKES = (*SURE, "mute", "close idle", "refuse dials", "hang dials")
 
 
 @dataclass(frozen=True)
@@ -207,7 +196,7 @@ def windows(chance: Random, length: float) -> list[Window]:
 
 def strikes(chance: Random, length: float) -> list[Strike]:
     """Return the misfortunes of one moment, in order; at least as many as a run must have."""
-    kinds = [chance.choice(STRIKES) for _ in range(chance.randint(FAULTS, 9))]
+    kinds = [chance.choice(SURE) for _ in range(FAULTS)] + [chance.choice(STRIKES) for _ in range(chance.randint(0, 6))]
     made = [Strike(length * chance.random(), kind, chance.choice((0.3, 2.0, 30.0, 600.0, 28_800.0))) for kind in kinds]
     return sorted(made, key=lambda strike: strike.at)
 

@@ -48,6 +48,24 @@ async def test_interim_answers_do_not_reach_a_1_0_client() -> None:
         assert (await client.answer()).status == 200
 
 
+async def test_an_interim_answer_and_the_next_cut_in_two_anywhere() -> None:
+    """One read may hold an end and a beginning."""
+    whole = EARLY + OK
+
+    async def script(visit: Visit) -> None:
+        for cut in range(1, len(whole)):
+            await visit.request()
+            await visit.send(whole[:cut])
+            for _ in range(5):
+                await asyncio.sleep(0)
+            await visit.send(whole[cut:])
+
+    async with raw_origin(script) as origin, gateway_to(origin.port) as bench, bench.client() as client:
+        for _ in range(1, len(whole)):
+            await client.send(b"GET / HTTP/1.1\r\nHost: g\r\n\r\n")
+            assert [(await client.answer()).status for _ in range(2)] == [103, 200]
+
+
 async def test_a_hundred_interim_answers_cut_anywhere() -> None:
     """Each is parsed apart, wherever the reads end."""
 

@@ -27,7 +27,8 @@ from proxy.tokens.source import TokenSource
 from proxy.way import Way
 from proxy.wire.answer import Answer
 from proxy.wire.body import EMPTY
-from proxy.wire.client import STARTED, UNIX, ClientConnection
+from proxy.wire.client import UNIX, ClientConnection
+from proxy.wire.client_deadlines import STARTED
 from proxy.wire.connection import BY_QUEUE, Wire
 from proxy.wire.origin import OriginConnection
 from proxy.wire.request import ALLOWED, Request

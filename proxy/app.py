@@ -120,10 +120,10 @@ class App:
         """How long it may take, in seconds, until all have begun to log in; one alone begins at once."""
         return (len(self.sources) - 1) / LOGIN_RATE if self.sources else 0.0
 
-    def _clock_jumped(self, seconds: float) -> None:
-        """Take every token for stale."""
+    def _clock_jumped(self, seconds: float, since: float) -> None:
+        """Take every token from before for stale."""
         for source in self.sources.values():
-            source.distrust(self._spread)
+            source.distrust(since, self._spread)
         self.observers.token(ClockJumped(seconds))
 
     # --- life

@@ -120,10 +120,13 @@ class Refresh:
         """Log in without waiting for backoff or probe, because somebody wants it."""
         self._hurry(Reason.ASKED)
 
-    def distrust(self, within: float) -> None:
-        """Take a live token for stale: the clock has jumped. Its refresh begins within so many seconds."""
+    def distrust(self, since: float, within: float) -> None:
+        """Take a live token for stale: the clock has jumped, after `since`. Its refresh begins within so many seconds.
+
+        One that was issued later has most likely not seen the jump; if it has, its refusal tells.
+        """
         token, now = self.token, self._clock.time()
-        if token is not None:
+        if token is not None and token.issued_at < since:
             token.stale_at = min(token.stale_at, now)
             self._earliest = now + within * self._random()
             self._plan()

@@ -47,9 +47,9 @@ class Reuse:
         """
         self._refresh.start(within)
 
-    def distrust(self, within: float = 0.0) -> None:
-        """Take the token for stale: the clock has jumped, so it may be older than it seems (a suspended machine)."""
-        self._refresh.distrust(within)
+    def distrust(self, since: float, within: float = 0.0) -> None:
+        """Take a token from before `since` for stale: the clock has jumped, so it may be older than it seems."""
+        self._refresh.distrust(since, within)
 
     async def log_out(self) -> None:
         """End the session at the platform, where the credential says how; for the end of the process alone."""

@@ -76,6 +76,7 @@ class Platform:
     login_timeout: float
     accepted: set[int] = field(default_factory=lambda: {0})
     mood: str = "works"
+    takes: float = 0.0
     grants: dict[str, Grant] = field(default_factory=dict)
     attempts: list[Attempt] = field(default_factory=list)
 
@@ -122,7 +123,7 @@ class Platform:
     # --- the login
     async def answer(self, attempt: Attempt, secret: str) -> "Response":
         """Answer a login, as the mood is when it comes."""
-        mood, delay = self.mood, 0.02 + 0.1 * self.chance.random()
+        mood, delay = self.mood, self.takes + 0.02 + 0.1 * self.chance.random()
         if mood != "works":
             self.history.fault(f"login {mood}")
         if mood == "down":

@@ -142,6 +142,7 @@ class Scenario:
     rough: bool = False
     ttl: float = 3600.0
     login_timeout: float = 5.0
+    login_takes: float = 0.0  # more than the usual tenth of a second
     limits: Limits = Limits()
     timeouts: Timeouts = Timeouts()
     length: float = 60.0

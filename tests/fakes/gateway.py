@@ -78,7 +78,7 @@ class RawClient:
             yield cls(reader, writer)
         finally:
             writer.close()
-            with contextlib.suppress(ConnectionError):
+            with contextlib.suppress(OSError):
                 await writer.wait_closed()
 
     async def send(self, data: bytes) -> None:

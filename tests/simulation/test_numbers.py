@@ -33,7 +33,7 @@ def steady(rate: float, seconds: float, path: str = "/qb/query", method: str = "
 def world(life: float, visits: list[Visit], **more: object) -> Scenario:
     """Return a scenario in which nothing goes wrong but what is said."""
     telling = str(more.pop("telling", "duration"))
-    return Scenario(0, Random(0), Lives(life, life, telling, single=False), latency=0.001, visits=visits, **more)  # type: ignore[arg-type]  # noqa: S311  chance that can be repeated is the point
+    return Scenario(0, Random(0), Lives(life, life, telling, single=False), latency=0.001, visits=visits, **more)  # type: ignore[arg-type]
 
 
 @dataclass

@@ -221,7 +221,7 @@ async def test_a_fleet_whose_login_is_down_keeps_the_budget_of_one_gateway(seed:
     """Eight replicas, ten minutes: without a store there were 8 x 10 logins; each replica is back within its step."""
     fleet = Fleet()
     fleet.issuer.failure = DOWN
-    replicas = [fleet.replica(random=random.Random(seed + number).random) for number in range(8)]  # noqa: S311  jitter
+    replicas = [fleet.replica(random=random.Random(seed + number).random) for number in range(8)]
     for replica in replicas:
         replica.reuse.start()
     await fleet.clock.elapse(600.0)

@@ -8,6 +8,7 @@ from functools import partial
 from proxy.core.backoff import Pace
 from proxy.core.credential import Credential
 from proxy.core.identity import Identity
+from proxy.core.secret import Secret
 from proxy.core.token import Phase, Token
 from proxy.core.token_events import LoginFailed, LoginSucceeded, Outcome, Reason, TokenEvent
 from proxy.errors import LoginError, LoginRejected, LoginUnavailable
@@ -77,6 +78,11 @@ class Refresh:
             logins=dict(record.logins),
             refreshes=dict(record.refreshes),
         )
+
+    @property
+    def hidden(self) -> tuple[Secret, ...]:
+        """The secrets of the last login that nobody may see; none before they could be read."""
+        return () if self._identity is None else self._identity.hidden
 
     def start(self, within: float) -> None:
         """Begin the first login, at a moment within so many seconds; a request that comes sooner begins it itself."""

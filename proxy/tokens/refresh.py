@@ -57,6 +57,7 @@ class Refresh:
         self._pace = Pace()
         self._record = Record()
         self._identity: Identity | None = None  # of the last login, once its secrets could be read
+        self._holder: Identity | None = None  # of the login that gave the token
         self._key = ""
         self._wanted: Reason | None = None  # why a login is due, whatever token is at hand
         self._closed = False
@@ -81,8 +82,9 @@ class Refresh:
 
     @property
     def hidden(self) -> tuple[Secret, ...]:
-        """The secrets of the last login that nobody may see; none before they could be read."""
-        return () if self._identity is None else self._identity.hidden
+        """The secrets that nobody may see: of the login that gave the token, and of the last one if it is another."""
+        of = (self._holder,) if self._identity is self._holder else (self._holder, self._identity)
+        return tuple(secret for each in of if each is not None for secret in each.hidden)
 
     def start(self, within: float) -> None:
         """Begin the first login, at a moment within so many seconds; a request that comes sooner begins it itself."""
@@ -177,7 +179,7 @@ class Refresh:
     def _succeeded(self, token: Token, identity: Identity, reason: Reason, started: float) -> None:
         now, key = self._clock.time(), identity.key
         kept = self._cache.get(key) is token
-        self.token, self._key, self._wanted = token, key, None
+        self.token, self._key, self._holder, self._wanted = token, key, identity, None
         self._failure = LoginUnavailable(cause=_HELD)
         self._watch.start(identity)
         if not kept:

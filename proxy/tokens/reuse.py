@@ -73,7 +73,7 @@ class Reuse:
 
     @property
     def hidden(self) -> tuple[Secret, ...]:
-        """What answers must not show: the secrets of the last login, and the last tokens."""
+        """What answers must not show: the credential's secrets, and the last tokens; nothing before a first login."""
         return (*self._refresh.hidden, *self._tokens)
 
     def current(self) -> Token | None:

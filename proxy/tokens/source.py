@@ -18,7 +18,7 @@ class TokenSource(Protocol):
 
     @property
     def hidden(self) -> tuple[Secret, ...]:
-        """What answers must not show: the credential's secrets as they are now, the current token and the last ones.
+        """What answers must not show: the credential's secrets as they are now, the current token and those before.
 
         Nothing before the secrets could be read; a token is handed out only afterwards.
         """

@@ -11,6 +11,7 @@ GatewayError                      an answer that the gateway makes itself
 │   ├── DnsFailed
 │   ├── ConnectionTerminated      closed before a full header section
 │   ├── BadUpstream               malformed or ambiguous answer
+│   │   └── CodedAnswer           one that a route with `scrub` cannot look through
 │   └── UpstreamTimeout
 └── RequestRefused                the request is not forwarded
     ├── BadRequest
@@ -151,6 +152,13 @@ class BadUpstream(OriginError):
     proxy_error = "http_protocol_error"
     title = "The platform's answer is not valid HTTP"
     detail = "The platform's answer is malformed or ambiguous and was not passed on."
+
+
+class CodedAnswer(BadUpstream):
+    """A content coding on a route that scrubs: what cannot be looked through is not passed on."""
+
+    title = "The platform's answer cannot be looked through"
+    detail = "The platform coded its answer although it was asked not to, and this route has something to hide in it."
 
 
 class UpstreamTimeout(OriginError):

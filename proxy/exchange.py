@@ -20,12 +20,13 @@ from proxy.errors import (
     GatewayError,
     HostNotAllowed,
     InternalError,
+    LoginError,
     LoopDetected,
     Overloaded,
 )
 from proxy.tokens.source import TokenSource
 from proxy.way import Way
-from proxy.wire.answer import Answer
+from proxy.wire.answer import Answer, hide
 from proxy.wire.body import EMPTY
 from proxy.wire.client import UNIX, ClientConnection
 from proxy.wire.client_deadlines import STARTED
@@ -164,7 +165,13 @@ class Exchange:
             return self.client.own_answer(OPTIONS_ANSWER, b"")
         self.way = way = self.gateway.judge(self.client, self.request)
         self.fact.route, self.fact.credential = way.label, way.route.credential
-        if way.source is None or way.keeps_own(self.request):
+        if way.route.scrub:
+            self.request.ask_plainly()
+        if way.source is None:
+            answer = await self._ask(None)
+        elif way.keeps_own(self.request):
+            if way.route.scrub and not way.source.hidden:
+                await self._learn(way.source)
             answer = await self._ask(None)
         else:
             answer = await self._ask_with_token(way.source)
@@ -174,6 +181,14 @@ class Exchange:
         if not answer.body.complete:
             await self._rest(answer)
         return keep
+
+    async def _learn(self, source: TokenSource) -> None:
+        """Wait until what answers must not show is known; it is read for a login. Raises LoginError where it is not."""
+        try:
+            await self._wait_for(source.token())
+        except LoginError:
+            if not source.hidden:
+                raise
 
     async def _ask_with_token(self, source: TokenSource) -> Answer:
         """Return the answer to the request with a live token, replayed if the first that was sent was refused."""
@@ -206,6 +221,8 @@ class Exchange:
         """
         client, request, way, self.token = self.client, self.request, self.way, token
         body = request.body
+        if way.route.scrub and way.source is not None:
+            request.scrub = way.scrub(way.source)
         hold = body is not EMPTY and token is not None and body.replayable and way.asks_first(request)
         request_id = self.fact.request_id.encode()
         repeatable = body is EMPTY and request.method in SAFE
@@ -315,6 +332,8 @@ class Exchange:
         self.fact.status = answer.status
         if not REFERRING.isdisjoint(answer.control):
             answer.lines = self.way.returned(answer.lines, self.request)
+        if self.request.scrub is not None:
+            hide(answer, self.request.scrub)
         keep = self.client.start_answer(answer)
         self.origin.release(BY_QUEUE)
         return keep

@@ -1,5 +1,6 @@
 """From validated tables to the values of `core`: defaults that depend on other keys, and what does not fit together."""
 
+import contextlib
 import ipaddress
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,14 +11,17 @@ from urllib.parse import urlsplit
 
 from proxy.config import credentials, kinds, schema
 from proxy.config.lines import Path
+from proxy.config.secrets import File
 from proxy.config.settings import Admin, Config, Log, LogFormat, LogLevel, Server, Tokens
 from proxy.core.access import Access
 from proxy.core.address import Address, TcpAddress, Upstream
 from proxy.core.credential import Credential, Verification
 from proxy.core.limits import Limits
+from proxy.core.needles import SHORTEST, hidden, too_short
 from proxy.core.route import ClientAuthorization, Route
 from proxy.core.store import StoreFile
 from proxy.core.timeouts import Timeouts
+from proxy.errors import SecretUnavailable
 
 NONE = "none"
 NO_ROUTE = (
@@ -111,6 +115,8 @@ class Build:
         if name is not None and insecure(given.upstream) and not given.insecure:
             words = "would carry the credential over plain http; use https, or write insecure = true"
             self.mistake(("routes", index, "upstream"), f"{given.upstream} {words}")
+        if given.scrub and given.credential == NONE:
+            self.mistake(("routes", index, "scrub"), 'has nothing to hide on a route with credential = "none"')
         times = {key: value for key, value in given.timeouts.model_dump().items() if value is not None}
         credential = None if name is None else self.credentials.get(name)
         return Route(
@@ -129,6 +135,7 @@ class Build:
             replay=given.replay,
             verification=Verification(self._file(given.ca_file), given.verify),
             timeouts=replace(self._timeouts(), **times),
+            scrub=given.scrub,
         )
 
     def _credential_of(self, index: int, given: schema.Route) -> str | None:
@@ -155,6 +162,8 @@ class Build:
                 continue
             using = [(index, route) for index, route in routes.items() if route.credential == name]
             self._exposed_files(name, given)
+            if any(route.scrub for _, route in using):
+                self._unscrubbed(name, given)
             if not using:
                 if None not in self.routes:
                     self.warnings.append(f"credentials.{name} is used by no route")
@@ -163,9 +172,15 @@ class Build:
         return found
 
     def _exposed_files(self, name: str, given: kinds.Credential) -> None:
-        for place, file in credentials.files(given, f"credentials.{name}"):
-            if file.exposed():
+        for place, file in credentials.secrets(given, f"credentials.{name}"):
+            if isinstance(file, File) and file.exposed():
                 self.warnings.append(f"{place}: {file.path} can be read by others; chmod 600 it")
+
+    def _unscrubbed(self, name: str, given: kinds.Credential) -> None:
+        for place, secret in credentials.secrets(given, f"credentials.{name}"):
+            with contextlib.suppress(SecretUnavailable):  # it was there a moment ago; that it has gone others will say
+                if hidden(place) and too_short(secret.read()):
+                    self.warnings.append(f"{place} has fewer than {SHORTEST} bytes, too few for scrub to hide")
 
     def _credential(self, name: str, given: kinds.Credential, using: Sequence[tuple[int, Route]]) -> Credential:
         route = using[0][1]

@@ -7,7 +7,7 @@ from typing import cast
 from proxy.config import kinds
 from proxy.config.lines import Path
 from proxy.config.schema import Section
-from proxy.config.secrets import File
+from proxy.config.secrets import Command, File, Literal, Variable
 from proxy.core.address import Upstream
 from proxy.core.apikey import ApikeyRecipe
 from proxy.core.credential import DEFAULT_REJECT, UNAUTHORIZED, Credential, Reject, Verification
@@ -19,6 +19,7 @@ from proxy.core.oauth2 import ClientAuth, client_credentials
 from proxy.core.paths import joined
 from proxy.core.recipe import SUCCESSFUL, Recipe
 from proxy.core.route import LOGIN_PATHS
+from proxy.core.secret import SecretSource
 from proxy.core.values import within
 
 LOGIN = b"/iam/login"
@@ -137,17 +138,17 @@ def denied(given: kinds.Credential | None) -> tuple[bytes, ...]:
     return LOGIN_PATHS if isinstance(given, kinds.Apikey) else ()
 
 
-def files(value: object, place: str) -> Iterator[tuple[str, File]]:
-    """Yield the secrets of a table that are in files, behind their places."""
+def secrets(value: object, place: str) -> Iterator[tuple[str, SecretSource]]:
+    """Yield where the secrets of a table come from, behind their places in it."""
     match value:
-        case File():
+        case Literal() | Variable() | File() | Command():
             yield place, value
         case Section():
             for key, about in type(value).model_fields.items():
-                yield from files(getattr(value, key), within(place, about.alias or key))
+                yield from secrets(getattr(value, key), within(place, about.alias or key))
         case Mapping():
             for key, each in value.items():
-                yield from files(each, within(place, key))
+                yield from secrets(each, within(place, key))
         case list():
             for index, each in enumerate(value):
-                yield from files(each, within(place, index))
+                yield from secrets(each, within(place, index))

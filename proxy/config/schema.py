@@ -190,7 +190,10 @@ class Route(Section):
     ca_file: str | None = item("verify the origin with these authorities as well", default=None)
     verify: bool = item("the only off switch of verification; warns at every start", default=True)
     insecure: bool = item("allow a credential to a plain-http origin that is not loopback", default=False)
-    scrub: Later = item("hide token and secrets in answers", default=False)
+    scrub: bool = item(
+        'true: every byte of token and secrets becomes "*" in answers; asks for no coding, no range, no upgrade',
+        default=False,
+    )
     egress_proxy: Later = item("an HTTP proxy on the way to the origin", default=None)
     timeouts: RouteTimeouts = item("any of connect, response, idle, for this route", default={})
 

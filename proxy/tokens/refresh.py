@@ -8,6 +8,7 @@ from functools import partial
 from proxy.core.backoff import Pace
 from proxy.core.credential import Credential
 from proxy.core.identity import Identity
+from proxy.core.secret import Secret
 from proxy.core.token import Phase, Token
 from proxy.core.token_events import LoginFailed, LoginSucceeded, Outcome, Reason, TokenEvent
 from proxy.errors import LoginError, LoginRejected, LoginUnavailable
@@ -78,6 +79,12 @@ class Refresh:
             logins=dict(record.logins),
             refreshes=dict(record.refreshes),
         )
+
+    @property
+    def hidden(self) -> tuple[Secret, ...]:
+        """The secrets that nobody may see: of the login that gave the token, and of the last one if it is another."""
+        of = (self._bought,) if self._identity is self._bought else (self._bought, self._identity)
+        return tuple(secret for each in of if each is not None for secret in each.hidden)
 
     def start(self, within: float) -> None:
         """Begin the first login, at a moment within so many seconds; a request that comes sooner begins it itself."""

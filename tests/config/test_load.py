@@ -97,6 +97,21 @@ def test_a_secret_file_that_others_can_read_is_warned_about(tmp_path: Path) -> N
     )
 
 
+def test_secrets_too_short_to_be_scrubbed_are_warned_about(tmp_path: Path) -> None:
+    """By their places, where a route scrubs; names are not hidden, and not warned about."""
+    text = (
+        '[credentials.a]\nkind = "recipe"\ntoken = { json = "t" }\n[credentials.a.login]\nurl = "https://x/l"\n'
+        'json = { user = "me", pin = { env = "PIN" } }\nbasic = { username = "me", password = "long-enough" }\n'
+        '[[routes]]\npath = "/a"\nupstream = "https://x"\ncredential = "a"\n'
+        '[[routes]]\npath = "/b"\nupstream = "https://x"\ncredential = "a"\n'
+    )
+    assert loaded(tmp_path, text, PIN="12345").warnings == ()
+    config = loaded(tmp_path, text + "scrub = true\n", PIN="12345")
+    assert [route.scrub for route in config.routes] == [False, True]
+    assert config.warnings == ("credentials.a.login.json.pin has fewer than 6 bytes, too few for scrub to hide",)
+    assert loaded(tmp_path, text + "scrub = true\n", PIN="123456").warnings == ()
+
+
 def test_a_credential_that_nobody_uses_is_warned_about(tmp_path: Path) -> None:
     """It logs in nowhere."""
     config = loaded(tmp_path, KEYS + '[[routes]]\nupstream = "https://x"\ncredential = "none"\n')

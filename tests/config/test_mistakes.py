@@ -122,6 +122,10 @@ BEHIND = {
     '[[routes]]\npath = "/x"\nupstream = "https://x"\ninject = { query = "a", cookie = "b" }': "F:11: "
     'routes[1].inject: is no place for a credential; expected { header = "…", template = "… {token}" }, '
     '{ query = "…" } or { cookie = "…" }',
+    '[[routes]]\npath = "/x"\nupstream = "https://x"\nscrub = "yes"': "F:11: routes[1].scrub: is not a truth value; "
+    "expected true or false",
+    '[[routes]]\npath = "/x"\nupstream = "https://x"\nscrub = true\ncredential = "none"': "F:11: routes[1].scrub: has "
+    'nothing to hide on a route with credential = "none"',
     '[credentials.b]\napikey = 5\nsecretkey = "x"': f"F:9: credentials.b.apikey: {SECRET_FORMS}",
     '[credentials.b]\napikey = { env = 3 }\nsecretkey = "x"': f"F:9: credentials.b.apikey: {SECRET_FORMS}",
     '[credentials.b]\napikey = { evn = "hunter2" }\nsecretkey = "x"': f"F:9: credentials.b.apikey: {SECRET_FORMS}",

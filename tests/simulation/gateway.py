@@ -13,6 +13,7 @@ from proxy.core.apikey import ApikeyRecipe
 from proxy.core.credential import Credential
 from proxy.core.route import Route
 from proxy.core.routing import RouteTable
+from proxy.core.secret import Secret
 from proxy.core.token import Token
 from proxy.exchange import Gateway
 from proxy.tokens.cache import token_cache
@@ -79,6 +80,11 @@ class Timed:
     def listening(self) -> bool:
         """As the source says."""
         return self._source.listening
+
+    @property
+    def hidden(self) -> tuple[Secret, ...]:
+        """As the source says."""
+        return self._source.hidden
 
     async def token(self) -> Token:
         """Return the source's token."""

@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from proxy.core.shares import Share
 from proxy.core.timeouts import Timeouts
 from proxy.errors import GatewayError, RequestTimeout
 from proxy.wire.answer import Answer
@@ -49,6 +50,7 @@ class ClientConnection(ClientReader):
 
     def __init__(self, wire: Wire, timeouts: Timeouts, serve: Serve, clients: Clients) -> None:
         super().__init__(wire, timeouts)
+        self.deadline = wire.sweep.after(timeouts.keep_alive)
         self.leaving = self.ended = False
         self.address = ""
         self.admitted = False  # whether requests of this peer are answered at all
@@ -56,6 +58,8 @@ class ClientConnection(ClientReader):
         self.sent = 0  # bytes of the current answer's body, as framed for this client
         self._serve = serve
         self._clients = clients
+        self.share: Share  # of its peer
+        self.joining: asyncio.Task[object] | None = None  # what connects it, TLS included, until it is connected
         self._probes = 0
         self._linger_until = NEVER
         self._left_to_send = float("inf")
@@ -68,7 +72,8 @@ class ClientConnection(ClientReader):
         peer = transport.get_extra_info("peername")
         self.address = peer[0] if isinstance(peer, tuple) else UNIX
         self.forwarded = forwarded(self.address)
-        self._clients.add(self)
+        self.joining = None
+        self.share = self._clients.add(self, self.address)
         self.deadline = self.wire.sweep.after(self.timeouts.keep_alive)
         self.flow.start(self._serve(self))
 
@@ -78,6 +83,16 @@ class ClientConnection(ClientReader):
         self._takes_on()
         self._clients.discard(self)
         self.flow.end()
+
+    @property
+    def idle_for(self) -> float:
+        """How long it has waited for a request, or for the rest of its head, in seconds; 0 while one is under way."""
+        if self.state is not IDLE or self._arrived is not None or self.leaving:
+            return 0.0
+        if self.transport is not None and self.transport.get_write_buffer_size():
+            return 0.0
+        within = self.timeouts.client_header if self._head else self.timeouts.keep_alive
+        return self.wire.sweep.after(within) - self.deadline
 
     def drop(self) -> None:
         """Something has come that is not looked at; behind the last answer, wait a little for its end."""
@@ -185,7 +200,15 @@ class ClientConnection(ClientReader):
     def leave(self) -> None:
         """Take no further request: close now if nothing is under way, else behind the answer."""
         self.leaving = True
+        if self.joining is not None:
+            self.joining.cancel()
         self.flow.wake()
+
+    def abort(self) -> None:
+        """End at once, also before it is connected."""
+        if self.joining is not None:
+            self.joining.cancel()
+        super().abort()
 
     def body_complete(self) -> None:
         """The request has come in whole: its client has nothing left to be late with."""

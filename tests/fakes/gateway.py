@@ -2,11 +2,12 @@
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 
 from proxy.core.access import Access
-from proxy.core.address import Upstream
+from proxy.core.address import TcpAddress, Upstream
 from proxy.core.credential import DEFAULT_REJECT
 from proxy.core.events import Finished
 from proxy.core.limits import Limits
@@ -14,11 +15,13 @@ from proxy.core.route import LOGIN_PATHS, Route
 from proxy.core.routing import RouteTable
 from proxy.core.timeouts import Timeouts
 from proxy.exchange import Gateway
+from proxy.listen import open_socket
 from proxy.way import Way
 from proxy.wire.client import ClientConnection
 from proxy.wire.clients import Clients
 from proxy.wire.connection import Wire
 from proxy.wire.flow import Outbox
+from proxy.wire.listener import Listener
 from proxy.wire.pool import Pool
 from proxy.wire.sweep import Sweep
 from tests.fakes.server import reset
@@ -143,6 +146,7 @@ class Bench:
     wire: Wire
     time: Time
     clients: Clients
+    starved: list[OSError]
     finished: list[Finished] = field(default_factory=list)
     told: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -200,12 +204,13 @@ async def gateway_to(
     limits: Limits = Limits(),
     timeouts: Timeouts = Timeouts(),
     access: Access = Access(),
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Bench]:
     """Run the forwarding path in front of an origin on a loopback port."""
     loop, time = asyncio.get_running_loop(), Time()
     routes = routes or [route(replace(default_route(port), timeouts=timeouts))]
     injected = frozenset(each.injection.field or b"" for each in routes)
-    wire = Wire(loop, Outbox(loop), Sweep(time), limits.max_header_size, injected)
+    wire = Wire(loop, Outbox(loop), Sweep(time), limits.max_header_size, injected, limits.max_body)
     source = source or FakeSource()
     table = RouteTable(routes)
     pools = {
@@ -218,20 +223,24 @@ async def gateway_to(
         else Way(rules, pools[rules.route.upstream], limits, PSEUDONYM)
         for rules in table.rules
     ]
-    clients = Clients()
+    clients = Clients(limits.max_connections)
     bench: Bench
 
     def noted(fact: Finished) -> None:
         bench.note(fact)
 
     gateway = Gateway(wire, ways, table, noted, limits.max_in_flight, access, PSEUDONYM)
-    server = await loop.create_server(lambda: ClientConnection(wire, timeouts, gateway.serve, clients), "127.0.0.1", 0)
-    bound = server.sockets[0].getsockname()[1]
-    bench = Bench(bound, gateway, ways[0].pool, source, wire, time, clients)
+    sock = open_socket(TcpAddress("127.0.0.1", 0))
+    starved: list[OSError] = []
+    listener = Listener(
+        wire, sock, clients, lambda: ClientConnection(wire, timeouts, gateway.serve, clients), starved.append, tls
+    )
+    listener.start()
+    bench = Bench(sock.getsockname()[1], gateway, ways[0].pool, source, wire, time, clients, starved)
     try:
         yield bench
     finally:
-        server.close()
+        listener.close()
         for client in clients:
             client.abort()
         await clients.gone()

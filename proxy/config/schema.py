@@ -136,7 +136,7 @@ class Limits(Section):
     replay_buffer: Size = item("request bodies up to this size are sent again after a refusal", default="1MiB")
     replay_spool: Size = item("above it and up to this size, from a temporary file in TMPDIR", default="64MiB")
     max_connections: Count = item(
-        "client connections; further ones wait to be accepted; for them, idle ones of the peer with the most are closed",
+        "client connections; further ones wait to be accepted; idle ones of the peer with the most are closed for them",
         default=10000,
     )
     max_in_flight: Count = item(

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 
@@ -71,9 +70,9 @@ class RawClient:
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def to(cls, port: int) -> AsyncIterator["RawClient"]:
-        """Connect to a loopback port."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    async def to(cls, port: int, local: str = "127.0.0.1") -> AsyncIterator["RawClient"]:
+        """Connect to a loopback port, from a loopback address."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(local, 0))
         try:
             yield cls(reader, writer)
         finally:
@@ -179,9 +178,9 @@ class Bench:
         for _ in range(count):
             await asyncio.sleep(0)
 
-    def client(self) -> contextlib.AbstractAsyncContextManager[RawClient]:
-        """Connect a client."""
-        return RawClient.to(self.port)
+    def client(self, local: str = "127.0.0.1") -> contextlib.AbstractAsyncContextManager[RawClient]:
+        """Connect a client, from a loopback address."""
+        return RawClient.to(self.port, local)
 
 
 def upstream(port: int, base: bytes = b"", host: str = "127.0.0.1", scheme: str = "http") -> Upstream:
@@ -204,7 +203,6 @@ async def gateway_to(
     limits: Limits = Limits(),
     timeouts: Timeouts = Timeouts(),
     access: Access = Access(),
-    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Bench]:
     """Run the forwarding path in front of an origin on a loopback port."""
     loop, time = asyncio.get_running_loop(), Time()
@@ -233,7 +231,7 @@ async def gateway_to(
     sock = open_socket(TcpAddress("127.0.0.1", 0))
     starved: list[OSError] = []
     listener = Listener(
-        wire, sock, clients, lambda: ClientConnection(wire, timeouts, gateway.serve, clients), starved.append, tls
+        wire, sock, clients, lambda: ClientConnection(wire, timeouts, gateway.serve, clients), starved.append
     )
     listener.start()
     bench = Bench(sock.getsockname()[1], gateway, ways[0].pool, source, wire, time, clients, starved)

@@ -60,9 +60,6 @@ class App:
         loop = asyncio.get_running_loop()
         self.config = config
         self.addresses: list[Address] = []
-        self.files = raise_file_limit()
-        origins = {(route.upstream, route.verification) for route in config.routes}
-        self.clients = Clients(config.limits.connections(len(origins), self.files))
         # interface.md: without a place for temporary files, larger bodies are streamed without replay.
         spools = config.limits.replay_spool > config.limits.replay_buffer
         self.spool_fault = spool_fault() if spools else None
@@ -78,6 +75,8 @@ class App:
         self.pools: dict[tuple[str, str, int, Verification], Pool] = {}
         table = RouteTable(config.routes)
         self.ways = [self._way(rules) for rules in table.rules]
+        self.files = raise_file_limit()
+        self.clients = Clients(limits.connections(len(self.pools), self.files))
         self.gateway = Gateway(
             self.wire, self.ways, table, observers.finished, config.limits.max_in_flight, config.access, self.pseudonym
         )
@@ -135,7 +134,7 @@ class App:
         self.wire.sweep.start(self.wire.loop)
         for sock in sockets or [open_socket(address) for address in self.config.server.listen]:
             self.addresses.append(bound(sock))
-            self._listeners.append(Listener(self.wire, sock, self.clients, self._connected, self.observers.starved))
+            self._listeners.append(Listener(self.wire, sock, self.clients, self._accepted, self.observers.starved))
             self._listeners[-1].start()
         for source in self.sources.values():
             source.start(self._spread)
@@ -144,8 +143,8 @@ class App:
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
 
-    def _connected(self) -> ClientConnection:
-        return ClientConnection(self.wire, self.config.timeouts, self.gateway.serve, self.clients)
+    def _accepted(self, address: str) -> ClientConnection:
+        return ClientConnection(self.wire, self.config.timeouts, self.gateway.serve, self.clients, address)
 
     async def drain(self) -> bool:
         """Accept nothing new and finish what runs, for `drain_timeout`; then cut. Returns whether all was finished."""

@@ -5,7 +5,6 @@ import contextlib
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from proxy.core.shares import Share
 from proxy.core.timeouts import Timeouts
 from proxy.errors import GatewayError, RequestTimeout
 from proxy.wire.answer import Answer
@@ -43,22 +42,23 @@ class Stall:
 
 
 class ClientConnection(ClientReader):
-    """One connection of a client. `serve` is the coroutine that answers its requests; it ends when the client is gone.
+    """One connection of a client, accepted from `address`; it counts from now on, connected or not.
 
-    A connection that is `leaving` takes no further request; one that has `ended` sends none.
+    `serve` is the coroutine that answers its requests; it ends when the client is gone. A connection that is `leaving`
+    takes no further request; one that has `ended` sends none.
     """
 
-    def __init__(self, wire: Wire, timeouts: Timeouts, serve: Serve, clients: Clients) -> None:
+    def __init__(self, wire: Wire, timeouts: Timeouts, serve: Serve, clients: Clients, address: str) -> None:
         super().__init__(wire, timeouts)
         self.deadline = wire.sweep.after(timeouts.keep_alive)
         self.leaving = self.ended = False
-        self.address = ""
+        self.address = address
         self.admitted = False  # whether requests of this peer are answered at all
-        self.forwarded = b""  # the fields that tell the origin of this client
+        self.forwarded = forwarded(address)  # the fields that tell the origin of this client
         self.sent = 0  # bytes of the current answer's body, as framed for this client
         self._serve = serve
         self._clients = clients
-        self.share: Share  # of its peer
+        self.share = clients.add(self, address)
         self.joining: asyncio.Task[object] | None = None  # what connects it, TLS included, until it is connected
         self._probes = 0
         self._linger_until = NEVER
@@ -69,11 +69,7 @@ class ClientConnection(ClientReader):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to serve."""
         super().connection_made(transport)
-        peer = transport.get_extra_info("peername")
-        self.address = peer[0] if isinstance(peer, tuple) else UNIX
-        self.forwarded = forwarded(self.address)
         self.joining = None
-        self.share = self._clients.add(self, self.address)
         self.deadline = self.wire.sweep.after(self.timeouts.keep_alive)
         self.flow.start(self._serve(self))
 
@@ -93,6 +89,11 @@ class ClientConnection(ClientReader):
             return 0.0
         within = self.timeouts.client_header if self._head else self.timeouts.keep_alive
         return self.wire.sweep.after(within) - self.deadline
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request is under way, behind which another may come."""
+        return (self.state is ASKED or self.state is STARTED) and not self.leaving
 
     def drop(self) -> None:
         """Something has come that is not looked at; behind the last answer, wait a little for its end."""

@@ -22,6 +22,11 @@ class Client(Protocol):
         """How long it has waited for a request, in seconds; 0 while one is under way."""
         ...
 
+    @property
+    def busy(self) -> bool:
+        """Whether a request is under way, behind which another may come."""
+        ...
+
     def leave(self) -> None:
         """Take no further request."""
         ...
@@ -42,7 +47,7 @@ class Clients:
         self._empty.set()
         self._waiting: set[Callable[[], None]] = set()
         self._looked = float("-inf")
-        self._idle: deque[Client] = deque()
+        self._chosen: deque[Client] = deque()
 
     def __len__(self) -> int:
         return len(self._open)
@@ -56,13 +61,11 @@ class Clients:
         return max(0, self.limit - len(self._open))
 
     def add(self, client: Client, address: str) -> Share:
-        """A client has been accepted from an address, or is there at last; return its peer's share."""
-        share = self._open.get(client)
-        if share is None:
-            peer = peer_of(address)
-            share = self._open[client] = self._shares.setdefault(peer, Share(peer))
-            share.connections += 1
-            self._empty.clear()
+        """A client has been accepted from an address; return its peer's share."""
+        peer = peer_of(address)
+        share = self._open[client] = self._shares.setdefault(peer, Share(peer))
+        share.connections += 1
+        self._empty.clear()
         return share
 
     def discard(self, client: Client) -> None:
@@ -90,13 +93,19 @@ class Clients:
         self._waiting.add(wake)
 
     def make_room(self, now: float) -> None:
-        """Close one idle connection, if there is any: of the peer with the most, the one that is idle for longest."""
+        """Close one idle connection; if there is none, let one that is busy close behind its answer."""
         if now != self._looked:
             self._looked = now
-            idle = ((client, share, client.idle_for) for client, share in self._open.items())
-            self._idle = deque(first_to_go((each for each in idle if each[2] >= SETTLED), CHOSEN))
-        while self._idle:
-            client = self._idle.popleft()
-            if client in self._open and client.idle_for >= SETTLED:
+            self._chosen = deque(self._choice())
+        while self._chosen:
+            client = self._chosen.popleft()
+            if client in self._open and (client.busy or client.idle_for >= SETTLED):
                 client.leave()
                 return
+
+    def _choice(self) -> list[Client]:
+        """Return who goes first: of the peer with the most the longest idle, else the newest (its request is short)."""
+        idle = [(client, share, client.idle_for) for client, share in self._open.items()]
+        settled = [each for each in idle if each[2] >= SETTLED]
+        busy = [(client, share, age) for age, (client, share, _) in enumerate(idle) if client.busy]
+        return first_to_go(settled or busy, CHOSEN)

@@ -1,7 +1,6 @@
 """Accepting: clients are taken on as long as there is room for them; the next waits in the kernel."""
 
 import asyncio
-import contextlib
 import socket
 import ssl
 from collections.abc import Callable
@@ -31,7 +30,7 @@ class Listener:
         wire: Wire,
         sock: socket.socket,
         clients: Clients,
-        connect: Callable[[], ClientConnection],
+        connect: Callable[[str], ClientConnection],
         starved: Callable[[OSError], None],
         tls: ssl.SSLContext | None = None,
     ) -> None:
@@ -107,8 +106,7 @@ class Listener:
 
     def _join(self, sock: socket.socket, address: str) -> None:
         """Connect a client that has been accepted; it counts from now on."""
-        client = self._connect()
-        self._clients.add(client, address)
+        client = self._connect(address)
         loop = self._wire.loop
         within = None if self.tls is None else client.timeouts.client_header
         task = loop.create_task(
@@ -120,7 +118,8 @@ class Listener:
 
     def _joined(self, task: "asyncio.Task[object]", client: ClientConnection, sock: socket.socket) -> None:
         self._joining.discard(task)
-        if task.cancelled() or task.exception() is not None:  # a handshake that failed is no news
+        failed = task.cancelled() or task.exception() is not None  # a handshake that fails is no news
+        if failed and client.joining is not None:  # else its own end is told to it
+            client.joining = None
             self._clients.discard(client)
-            with contextlib.suppress(OSError):
-                sock.close()
+            sock.close()

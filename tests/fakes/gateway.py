@@ -230,9 +230,11 @@ async def gateway_to(
     gateway = Gateway(wire, ways, table, noted, limits.max_in_flight, access, PSEUDONYM)
     sock = open_socket(TcpAddress("127.0.0.1", 0))
     starved: list[OSError] = []
-    listener = Listener(
-        wire, sock, clients, lambda: ClientConnection(wire, timeouts, gateway.serve, clients), starved.append
-    )
+
+    def accepted(address: str) -> ClientConnection:
+        return ClientConnection(wire, timeouts, gateway.serve, clients, address)
+
+    listener = Listener(wire, sock, clients, accepted, starved.append)
     listener.start()
     bench = Bench(sock.getsockname()[1], gateway, ways[0].pool, source, wire, time, clients, starved)
     try:

@@ -108,6 +108,42 @@ async def test_a_request_under_way_is_never_given_up_for_another() -> None:
             assert (await other.answer()).status == 200
 
 
+async def test_a_peer_that_is_never_idle_leaves_room_too() -> None:
+    """Its connections are asked one request behind the other: those of it that are needed end behind an answer."""
+    statuses, closings = set(), 0
+
+    async def keep_asking(bench: Bench, stop: asyncio.Event) -> None:
+        nonlocal closings
+        while not stop.is_set():
+            async with bench.client(GREEDY) as client:
+                closing = False
+                while not (closing or stop.is_set()):
+                    answer = await client.get()
+                    statuses.add((answer.status, answer.whole))
+                    closing = answer.values(b"connection") == [b"close"]
+                closings += closing
+
+    stop = asyncio.Event()
+    async with (
+        raw_origin() as origin,
+        gateway_to(origin.port, limits=Limits(max_connections=10)) as bench,
+        asyncio.TaskGroup() as greedy,
+    ):
+        for _ in range(10):
+            greedy.create_task(keep_asking(bench, stop))
+        await origin.got(50)
+        async with many(bench, 3, OTHER) as others:
+            asked = [asyncio.create_task(other.get()) for other in others]
+            while not all(each.done() for each in asked):
+                await bench.pass_time(0.3)
+            assert [each.result().status for each in asked] == [200] * 3
+        stop.set()
+        for _ in range(20):
+            await bench.pass_time(0.3)  # the greedy ones that wait are to come to their end, too
+    assert statuses == {(200, True)}
+    assert closings >= 3
+
+
 # --- requests under way
 async def test_one_peer_takes_no_more_than_half_while_others_are_refused() -> None:
     """Alone it has everything; one refusal of another later its half, and the other is served."""

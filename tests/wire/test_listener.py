@@ -65,9 +65,9 @@ class Stand:
             await self.clients.gone()
             await asyncio.sleep(0)
 
-    def client(self) -> ClientConnection:
+    def client(self, address: str) -> ClientConnection:
         """Return a connection that answers OK."""
-        return ClientConnection(self.wire, Timeouts(), serve, self.clients)
+        return ClientConnection(self.wire, Timeouts(), serve, self.clients, address)
 
     async def turns(self, count: int = 50) -> None:
         """Let what is under way on loopback happen."""

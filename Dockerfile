@@ -1,21 +1,26 @@
 # The gateway in a container: `docker build -t iam-proxy .`, then
-# docker run --rm --read-only --network host -e IAM_PROXY_UPSTREAM=… -e IAM_PROXY_APIKEY=… -e IAM_PROXY_SECRETKEY=… iam-proxy
+# docker run --rm --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges --network host \
+#   -e IAM_PROXY_UPSTREAM=… -e IAM_PROXY_APIKEY=… -e IAM_PROXY_SECRETKEY=… iam-proxy
+# It writes nothing but request bodies above limits.replay_buffer, into /tmp; without that they are not sent again.
 
 FROM python:3.13-slim AS build
 WORKDIR /src
+COPY requirements-shared.txt requirements-build.txt ./
 # With the extra `shared`: replicas, which share tokens in a Redis, are what containers are run as.
-COPY requirements-shared.txt ./
-RUN python -m venv /opt/iam-proxy \
- && /opt/iam-proxy/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements-shared.txt
+RUN for part in iam-proxy build; do python -m venv /opt/$part || exit 1; done \
+ && /opt/iam-proxy/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements-shared.txt \
+ && /opt/build/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements-build.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY proxy proxy
-RUN /opt/iam-proxy/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps . \
+# Without isolation nothing is fetched that is not locked.
+RUN /opt/build/bin/pip wheel --disable-pip-version-check --no-build-isolation --no-deps --wheel-dir dist . \
+ && /opt/iam-proxy/bin/pip install --no-cache-dir --disable-pip-version-check --no-index --no-deps dist/*.whl \
  && /opt/iam-proxy/bin/pip uninstall --yes --quiet pip
 
 FROM python:3.13-slim
 COPY --from=build /opt/iam-proxy /opt/iam-proxy
 ENV PATH=/opt/iam-proxy/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
-# Nobody in particular: the gateway writes nothing and needs no right.
+# Nobody in particular: the gateway needs no right.
 USER 65532:65532
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s CMD ["iam-proxy", "check", "--health"]

@@ -9,8 +9,11 @@ PLATFORMS := tests/platforms
 OIDC      := $(PLATFORMS)/oidc
 SUPERSET  := .superset
 
+# pip-audit stands apart, so that its own packages disturb nobody.
+AUDIT := .audit
+
 .DEFAULT_GOAL := help
-.PHONY: help tools run test test-long lint types imports unit format example lock lock-platforms bench clean
+.PHONY: help tools run test test-long lint types imports unit audit format example lock lock-platforms bench clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -44,6 +47,11 @@ unit: tools $(VENV)/.installed-dev $(OIDC)/node_modules/.installed
 	@echo "== pytest, with branch coverage"
 	@$(BIN)/python -m pytest -m "not long" --cov --cov-report=term
 
+audit: $(AUDIT)/.installed  ## look every locked package up among known vulnerabilities: needs pip-audit's advisory service
+	@echo "== pip-audit"
+	@$(AUDIT)/bin/pip-audit --strict --require-hashes --disable-pip $(addprefix -r ,$(LOCKED))
+LOCKED := requirements.txt requirements-shared.txt requirements-build.txt requirements-dev.txt requirements-audit.txt
+
 # What the tests start besides Python, as program:package; the check fails without, it does not skip.
 TOOLS := bash:bash curl:curl openssl:openssl wget:wget ab:apache2-utils nginx:nginx-light git:git node:nodejs npm:npm \
   redis-server:redis-server
@@ -59,11 +67,16 @@ format: $(VENV)/.installed-dev  ## lay the code out
 example: $(VENV)/.installed-dev  ## print config.example.toml anew from the schema
 	@$(BIN)/python -m proxy.config > config.example.toml
 
-# requirements.txt runs a gateway, requirements-shared.txt one with the extra, as the image has it.
-lock: $(VENV)/.installed-dev  ## choose versions anew: requirements.txt, requirements-shared.txt, requirements-dev.txt
+# requirements.txt runs a gateway, requirements-shared.txt one with the extra, as the image has it; requirements-build.txt
+# is what its own build needs.
+lock: $(VENV)/.installed-dev  ## choose versions anew: requirements*.txt
 	@$(BIN)/pip-compile $(LOCK) -o requirements.txt pyproject.toml
 	@$(BIN)/pip-compile $(LOCK) -c requirements.txt --extra shared -o requirements-shared.txt pyproject.toml
-	@$(BIN)/pip-compile $(LOCK) -c requirements-shared.txt --extra shared,dev -o requirements-dev.txt pyproject.toml
+	@$(BIN)/pip-compile $(LOCK) -c requirements-shared.txt --only-build-deps --build-deps-for wheel --build-deps-for editable \
+	  -o requirements-build.txt pyproject.toml
+	@$(BIN)/pip-compile $(LOCK) -c requirements-shared.txt -c requirements-build.txt --extra shared,dev \
+	  -o requirements-dev.txt pyproject.toml
+	@echo pip-audit | $(BIN)/pip-compile $(LOCK) -o requirements-audit.txt -
 LOCK := --quiet --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links --strip-extras --no-header --allow-unsafe
 
 lock-platforms: $(VENV)/.installed-dev  ## likewise for the servers that the tests log in to; takes minutes
@@ -74,7 +87,7 @@ bench: $(VENV)/.installed-dev  ## measure: needs nginx and wrk
 	@$(BIN)/python -m bench
 
 clean:  ## remove what was made
-	rm -rf $(VENV) $(SUPERSET) $(OIDC)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .import_linter_cache
+	rm -rf $(VENV) $(AUDIT) $(SUPERSET) $(OIDC)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .import_linter_cache
 
 # --- the virtual environment, made anew when what it is made from changes
 $(VENV)/bin/python:
@@ -83,15 +96,21 @@ $(VENV)/bin/python:
 	@echo "== making the virtual environment in $(VENV)"
 	@$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.installed: $(VENV)/bin/python requirements.txt pyproject.toml
+$(VENV)/.installed: $(VENV)/bin/python requirements.txt requirements-build.txt pyproject.toml
 	@echo "== installing what the gateway needs"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt -r requirements-build.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
 	@echo "== installing what the checks need"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+$(AUDIT)/.installed: requirements-audit.txt
+	@echo "== installing pip-audit in $(AUDIT)"
+	@$(PYTHON) -m venv --clear $(AUDIT)
+	@$(AUDIT)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
 # --- servers that the tests log in to, each where its own packages disturb nobody

@@ -21,7 +21,8 @@ from proxy.core.routing import RouteTable, Rules
 from proxy.core.token_events import ClockJumped, TokenEvent
 from proxy.errors import StartError
 from proxy.exchange import Gateway
-from proxy.listen import BACKLOG, bound, open_socket
+from proxy.listen import bound, open_socket
+from proxy.process import raise_file_limit
 from proxy.tokens.cache import token_cache
 from proxy.tokens.drift import Drift
 from proxy.tokens.issuers import issuer_of
@@ -35,6 +36,7 @@ from proxy.wire.connection import Wire
 from proxy.wire.dial import tls_context
 from proxy.wire.flow import Outbox
 from proxy.wire.kept import spool_fault
+from proxy.wire.listener import Listener
 from proxy.wire.pool import Pool
 from proxy.wire.sweep import Sweep
 
@@ -46,10 +48,11 @@ LOGIN_RATE = 100.0
 
 @dataclass(frozen=True, slots=True)
 class Observers:
-    """Who is told what happens."""
+    """Who is told what happens; `starved`: no file could be opened for a client that waits to be accepted."""
 
     finished: Callable[[Finished], None]
     token: Callable[[TokenEvent], None]
+    starved: Callable[[OSError], None] = lambda _: None
 
 
 class App:
@@ -59,13 +62,13 @@ class App:
         loop = asyncio.get_running_loop()
         self.config = config
         self.addresses: list[Address] = []
-        self.clients = Clients()
         # interface.md: without a place for temporary files, larger bodies are streamed without replay.
         spools = config.limits.replay_spool > config.limits.replay_buffer
         self.spool_fault = spool_fault() if spools else None
         self.limits = config.limits if self.spool_fault is None else replace(config.limits, replay_spool=0)
         injected = frozenset(route.injection.field or b"" for route in config.routes)
-        self.wire = Wire(loop, Outbox(loop), Sweep(loop.time), config.limits.max_header_size, injected)
+        limits = config.limits
+        self.wire = Wire(loop, Outbox(loop), Sweep(loop.time), limits.max_header_size, injected, limits.max_body)
         self.observers = observers
         self.store = None if config.tokens.store is None else opened(config.tokens.store)
         self.sources = self._sources(observers.token)
@@ -75,10 +78,12 @@ class App:
         self.pools: dict[tuple[str, str, int, Verification], Pool] = {}
         table = RouteTable(config.routes)
         self.ways = [self._way(rules) for rules in table.rules]
+        self.files = raise_file_limit()
+        self.clients = Clients(limits.connections(len(self.pools), self.files))
         self.gateway = Gateway(
             self.wire, self.ways, table, observers.finished, config.limits.max_in_flight, config.access, self.pseudonym
         )
-        self._servers: list[asyncio.Server] = []
+        self._listeners: list[Listener] = []
 
     # --- composition
     def _sources(self, tell: Callable[[TokenEvent], None]) -> dict[str, Reuse]:
@@ -129,16 +134,11 @@ class App:
     # --- life
     async def start(self, sockets: Sequence[socket.socket] = ()) -> None:
         """Listen, on sockets that are open already or on the configured addresses, and log in. Raises StartError."""
-        timeouts = self.config.timeouts
         self.wire.sweep.start(self.wire.loop)
         for sock in sockets or [open_socket(address) for address in self.config.server.listen]:
-            server = await self.wire.loop.create_server(
-                lambda: ClientConnection(self.wire, timeouts, self.gateway.serve, self.clients),
-                sock=sock,
-                backlog=BACKLOG,
-            )
-            self._servers.append(server)
             self.addresses.append(bound(sock))
+            self._listeners.append(Listener(self.wire, sock, self.clients, self._accepted, self.observers.starved))
+            self._listeners[-1].start()
         for source in self.sources.values():
             source.start(self._spread)
         self.drift.start()
@@ -146,10 +146,13 @@ class App:
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
 
+    def _accepted(self, address: str) -> ClientConnection:
+        return ClientConnection(self.wire, self.config.timeouts, self.gateway.serve, self.clients, address)
+
     async def drain(self) -> bool:
         """Accept nothing new and finish what runs, for `drain_timeout`; then cut. Returns whether all was finished."""
-        for server in self._servers:
-            server.close()
+        for listener in self._listeners:
+            listener.close()
         for client in self.clients:
             client.leave()
         with contextlib.suppress(TimeoutError):
@@ -162,8 +165,8 @@ class App:
 
     async def stop(self) -> None:
         """End everything at once; nothing of it is left on the loop."""
-        for server in self._servers:
-            server.close()
+        for listener in self._listeners:
+            listener.close()
         for client in self.clients:
             client.abort()
         await self.clients.gone()

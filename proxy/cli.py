@@ -14,6 +14,7 @@ from proxy.config.settings import Config
 from proxy.config.units import duration
 from proxy.errors import ConfigError, LoginError, StartError
 from proxy.life import run as run_loop
+from proxy.process import no_core_dumps
 
 # interface.md, "Commands".
 FAILED, BAD_CONFIG = 1, 2
@@ -39,6 +40,7 @@ class Command(click.Command):
 @click.version_option(__version__, prog_name="iam-proxy")
 def main() -> None:
     """Log in for others: hold the keys, keep a token live, put it on every request that passes."""
+    no_core_dumps()  # before any secret is read
 
 
 @main.command(cls=Command, epilog="iam-proxy run\niam-proxy run --config gateway.toml --listen 127.0.0.1:9000")

@@ -16,6 +16,7 @@ GatewayError                      an answer that the gateway makes itself
 └── RequestRefused                the request is not forwarded
     ├── BadRequest
     ├── HeaderTooLarge
+    ├── BodyTooLarge
     ├── RequestTimeout
     ├── HostNotAllowed
     ├── ClientNotAllowed
@@ -204,6 +205,15 @@ class HeaderTooLarge(BadRequest):
     detail = "The header section is larger than `limits.max_header_size` allows."
 
 
+class BodyTooLarge(BadRequest):
+    """A body above `limits.max_body_size`: announced as one, or grown into one."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    code = "body_too_large"
+    title = "The body is too large"
+    detail = "The request's body is larger than `limits.max_body_size` allows."
+
+
 class HostNotAllowed(RequestRefused):
     """The request asks for a host that is not served here (RFC 9110 §15.5.20)."""
 
@@ -277,7 +287,7 @@ class NoRoute(RequestRefused):
 
 
 class Overloaded(RequestRefused):
-    """More requests in flight than `limits.max_in_flight`."""
+    """More requests in flight than `limits.max_in_flight`, or more of one peer than its half while others wait."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     code = "overloaded"

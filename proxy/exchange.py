@@ -12,9 +12,11 @@ from proxy.core.fields import REFERRING
 from proxy.core.problem import NAME, problem
 from proxy.core.refusal import LOOKED_AT, dead
 from proxy.core.routing import RouteTable, split_authority
+from proxy.core.shares import Fairness
 from proxy.core.token import Token
 from proxy.errors import (
     BadRequest,
+    BodyTooLarge,
     ClientNotAllowed,
     ConnectionTerminated,
     GatewayError,
@@ -69,7 +71,7 @@ class Gateway:
         self.ways = ways
         self.table = table
         self.observe = observe
-        self.limit = limit
+        self.fairness = Fairness(limit)
         self.in_flight = 0
         self._ids = itertools.count(1)
         self._id_prefix = os.urandom(5).hex()
@@ -96,8 +98,12 @@ class Gateway:
         path = request.target.partition(b"?")[0]
         rules = self.table.find(request.host, path)
         rules.judge(request.method, path)
-        if self.in_flight > self.limit:
+        if self.in_flight > self.fairness.half and not self.fairness.admits(
+            self.in_flight, client.share, self.wire.sweep.now
+        ):
             raise Overloaded(retry_after=1)
+        if request.body is not EMPTY:
+            self.judge_body(request)
         return self.ways[rules.index]
 
     def judge_caller(self, client: ClientConnection, request: Request) -> None:
@@ -109,6 +115,13 @@ class Gateway:
         # RFC 9110 §7.6.3: our own name in Via says that the request comes round again.
         if b"via" in request.control and self.pseudonym in request.control[b"via"]:
             raise LoopDetected
+
+    def judge_body(self, request: Request) -> None:
+        """See what is known of a body before anything is sent. Raises BodyTooLarge, or what has broken the request."""
+        if request.body.length > self.wire.max_body:
+            raise BodyTooLarge
+        if request.broken is not None:
+            raise request.broken
 
     def id_for(self, request: Request | None) -> str:
         """Return the id that a request came with, or a new one."""
@@ -146,6 +159,7 @@ class Exchange:
     async def run(self) -> bool:
         """Return whether the client's connection may be used on."""
         self.gateway.in_flight += 1
+        self.client.share.in_flight += 1
         try:
             return await self._run()
         except GatewayError as error:
@@ -157,6 +171,7 @@ class Exchange:
             if self.request.body is not EMPTY:
                 self.request.body.forget()
             self.gateway.in_flight -= 1
+            self.client.share.in_flight -= 1
             self._tell()
 
     async def _run(self) -> bool:

@@ -43,6 +43,9 @@ async def serve(config: Config, output: Output) -> int:
         if app.spool_fault is not None:
             words = "no temporary file can be made: bodies above limits.replay_buffer are streamed without replay"
             log.warning(words, folder=tempfile.gettempdir(), cause=app.spool_fault)
+        if app.clients.limit < config.limits.max_connections:
+            words = "too few open files for limits.max_connections: fewer clients are accepted (see ulimit -n)"
+            log.warning(words, files=app.files, wanted=config.limits.max_connections, accepted=app.clients.limit)
         for address in app.addresses:
             log.info("listening", address=str(address), curl=f"curl {url(address)}/")
         if admin is not None:
@@ -74,7 +77,7 @@ async def gateway(
         metrics.token(event)
         tell(event)
 
-    app = App(config, Observers(finished, token))
+    app = App(config, Observers(finished, token, starved))
     async with contextlib.AsyncExitStack() as stack:
         if admin_socket is None and config.admin.listen is not None:
             admin_socket = open_socket(config.admin.listen)
@@ -85,6 +88,12 @@ async def gateway(
         await app.start(sockets)
         admin = None if admin_socket is None else bound(admin_socket)
         yield app, admin
+
+
+def starved(error: OSError) -> None:
+    """Write into the log that clients cannot be accepted for now."""
+    words = "clients wait: no file can be opened for them (see ulimit -n); idle ones are closed"
+    structlog.get_logger().error(words, cause=error.strerror)
 
 
 def tell(event: TokenEvent) -> None:

@@ -60,8 +60,10 @@ class Build:
             access=Access(access.allow),
             limits=Limits(
                 limits.max_header_size,
+                limits.max_body_size,
                 limits.replay_buffer,
                 limits.replay_spool,
+                limits.max_connections,
                 limits.max_in_flight,
                 limits.max_origin_connections,
             ),

@@ -20,8 +20,6 @@ LATER: dict[Path, tuple[object, str]] = {
     ("access", "client_keys"): ({}, "this version knows callers by their network alone"),
     ("access", "client_key"): (None, "this version knows callers by their network alone"),
     ("access", "trusted_proxies"): ([], "this version believes no X-Forwarded-For"),
-    ("limits", "max_body_size"): ("0", "this version does not limit bodies"),
-    ("limits", "max_connections"): (10000, "this version does not limit connections"),
     ("routes", ANY, "egress_proxy"): (None, "this version connects directly"),
     ("log", "sample"): (1.0, "this version logs every request, or none"),
 }

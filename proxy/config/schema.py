@@ -133,11 +133,16 @@ class Limits(Section):
     """How much is taken."""
 
     max_header_size: Size = item("431 above it", default="32KiB")
-    max_body_size: Later = item("0: none; 413 above it", default="0")
+    max_body_size: Size = item("of requests; 0: none; 413 above it", default="0")
     replay_buffer: Size = item("request bodies up to this size are sent again after a refusal", default="1MiB")
     replay_spool: Size = item("above it and up to this size, from a temporary file in TMPDIR", default="64MiB")
-    max_connections: Later = item("client connections; further ones wait to be accepted", default=10000)
-    max_in_flight: Count = item("503 with Retry-After above it", default=1000)
+    max_connections: Count = item(
+        "client connections; further ones wait to be accepted; idle ones of the peer with the most are closed for them",
+        default=10000,
+    )
+    max_in_flight: Count = item(
+        "503 with Retry-After above it; half of it for one peer while others are refused", default=1000
+    )
     max_origin_connections: Count = item("per origin; further requests wait for timeouts.connect", default=512)
 
 

@@ -11,7 +11,8 @@ connection.py        what both sides share: parsing, holding, pairing, closing
 client_reader.py     requests in
 client_deadlines.py  how long a client may take, and how its connection ends
 client.py            requests one by one, answers out
-clients.py           the connections of clients that are open now
+clients.py           those that are open now, and which of them goes when there are too many
+listener.py          accepting, as long as there is room
 origin_reader.py     answers in
 origin.py            requests out
 tunnel.py            two connections joined behind a 101

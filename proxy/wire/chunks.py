@@ -4,7 +4,7 @@ import re
 from enum import Enum, auto
 
 from proxy.core.fields import Lines
-from proxy.errors import BadRequest, HeaderTooLarge
+from proxy.errors import BadRequest, BodyTooLarge, HeaderTooLarge
 from proxy.wire.body import Body
 
 # RFC 9112 §7.1.1: extensions are ignored. 15 digits are more than any body and never overflow 64 bits.
@@ -31,9 +31,13 @@ class Stage(Enum):
 
 
 class Chunks:
-    """Takes the coding off one body, whose reads may be cut anywhere. `max_trailers` bounds the trailers, in bytes."""
+    """Takes the coding off one body, whose reads may be cut anywhere.
 
-    def __init__(self, body: Body, max_trailers: int) -> None:
+    `max_trailers` bounds the trailers, `max_body` the content, in bytes: a chunk that goes beyond it is refused by its
+    size.
+    """
+
+    def __init__(self, body: Body, max_trailers: int, max_body: float = float("inf")) -> None:
         self.lines: Lines = []
         self._body = body
         self._stage = Stage.SIZE
@@ -41,6 +45,7 @@ class Chunks:
         self._begun = b""  # a line that has come in part
         self._excess = 0
         self._room = max_trailers
+        self._max_body = max_body
 
     def take(self, data: bytes) -> bytes | None:
         """Feed the body; return what lies behind its end, or None while it goes on. Raises BadRequest."""
@@ -103,6 +108,8 @@ class Chunks:
         self._excess = max(0, self._excess + len(line) + 2 - FREE - 2 * self._left)
         if self._excess > EXCESS:
             raise BadRequest(cause="more chunk extensions than content")
+        if self._body.size + self._left > self._max_body:
+            raise BodyTooLarge
         self._stage = Stage.CONTENT if self._left else Stage.TRAILERS
 
     def _trailer(self, line: bytes) -> None:

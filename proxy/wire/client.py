@@ -22,26 +22,25 @@ Serve = Callable[["ClientConnection"], Coroutine[Any, Any, None]]
 
 
 class ClientConnection(ClientDeadlines):
-    """One connection of a client. `serve` is the coroutine that answers its requests; it ends when the client does."""
+    """One connection of a client, accepted from `address`; it counts from now on, connected or not.
 
-    def __init__(self, wire: Wire, timeouts: Timeouts, serve: Serve, clients: Clients) -> None:
+    `serve` is the coroutine that answers its requests; it ends when the client does.
+    """
+
+    def __init__(self, wire: Wire, timeouts: Timeouts, serve: Serve, clients: Clients, address: str) -> None:
         super().__init__(wire, timeouts)
-        self.address = ""
+        self.address = address
         self.admitted = False  # whether requests of this peer are answered at all
-        self.forwarded = b""  # the fields that tell the origin of this client
+        self.forwarded = forwarded(address)  # the fields that tell the origin of this client
         self.sent = 0  # bytes of the current answer's body, as framed for this client
         self._serve = serve
         self._clients = clients
+        self.share = clients.add(self, address)
 
     # --- transport
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to serve."""
         super().connection_made(transport)
-        peer = transport.get_extra_info("peername")
-        self.address = peer[0] if isinstance(peer, tuple) else UNIX
-        self.forwarded = forwarded(self.address)
-        self._clients.add(self)
-        self.deadline = self.wire.sweep.after(self.timeouts.keep_alive)
         self.flow.start(self._serve(self))
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -1,5 +1,6 @@
 """How long a client may take: to ask, to send, to take its answers, to go. How its connection ends."""
 
+import asyncio
 import contextlib
 
 from proxy.core.timeouts import Timeouts
@@ -51,17 +52,42 @@ class Stall:
 class ClientDeadlines(ClientReader):
     """A client's connection as time sees it; its `deadline` is that of what the client sends.
 
-    A connection that is `leaving` takes no further request; one that has `ended` sends none.
+    A connection that is `leaving` takes no further request; one that has `ended` sends none. `joining` is what connects
+    it, TLS included, until it is connected.
     """
 
     def __init__(self, wire: Wire, timeouts: Timeouts) -> None:
         super().__init__(wire, timeouts)
+        self.deadline = wire.sweep.after(timeouts.keep_alive)
         self.leaving = self.ended = False
+        self.joining: asyncio.Task[object] | None = None
         self._probes = 0
         self._linger_until = NEVER
         self._stall: Stall | None = None
 
+    # --- what others may ask of it
+    @property
+    def idle_for(self) -> float:
+        """How long it has waited for a request, or for the rest of its head, in seconds; 0 while one is under way."""
+        if self.state is not IDLE or self._arrived is not None or self.leaving:
+            return 0.0
+        if self.transport is not None and self.transport.get_write_buffer_size():
+            return 0.0
+        within = self.timeouts.client_header if self._head else self.timeouts.keep_alive
+        return self.wire.sweep.after(within) - self.deadline
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request is under way, behind which another may come."""
+        return (self.state is ASKED or self.state is STARTED) and not self.leaving
+
     # --- what the client does
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to wait for a request."""
+        super().connection_made(transport)
+        self.joining = None
+        self.deadline = self.wire.sweep.after(self.timeouts.keep_alive)
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Watch nothing any more."""
         super().connection_lost(exc)
@@ -144,7 +170,15 @@ class ClientDeadlines(ClientReader):
     def leave(self) -> None:
         """Take no further request: close now if nothing is under way, else behind the answer."""
         self.leaving = True
+        if self.joining is not None:
+            self.joining.cancel()
         self.flow.wake()
+
+    def abort(self) -> None:
+        """End at once, also before it is connected."""
+        if self.joining is not None:
+            self.joining.cancel()
+        super().abort()
 
     def cut(self) -> None:
         """End an answer so that the client sees that it is not whole: a reset where only the close would end it."""

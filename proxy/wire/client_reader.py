@@ -139,7 +139,7 @@ class ClientReader(Connection):
             self._left, self.receiving = body.length, body
             self.turn(COUNTED)
         else:
-            self._chunks, self.receiving = Chunks(body, self.wire.max_head), body
+            self._chunks, self.receiving = Chunks(body, self.wire.max_head, self.wire.max_body), body
             self.turn(CHUNKS)
 
     # --- bodies

@@ -37,7 +37,7 @@ RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, zero seconds: closing sends a r
 
 @dataclass(slots=True)
 class Wire:
-    """What all connections of one loop share. `max_head` bounds a header section, in bytes.
+    """What all connections of one loop share. `max_head` bounds a header section, `max_body` a request's body: bytes.
 
     `injected` are the names of fields that carry credentials, as CGI spells them: no trailer may have one.
     """
@@ -47,6 +47,7 @@ class Wire:
     sweep: Sweep
     max_head: int = 32 * 1024
     injected: frozenset[bytes] = frozenset()
+    max_body: float = float("inf")
 
 
 class Connection(asyncio.Protocol):

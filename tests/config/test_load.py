@@ -47,6 +47,7 @@ def test_everything_that_works(tmp_path: Path) -> None:
         "[server]\nlisten = ['127.0.0.1:1', '[::1]:2', 'unix:/run/x.sock']\ndrain_timeout = '1m30s'\n"
         "[admin]\nlisten = ''\n"
         "[limits]\nmax_header_size = '8KiB'\nreplay_buffer = '2MB'\nmax_in_flight = 5\nmax_origin_connections = 6\n"
+        "max_body_size = '10MB'\nmax_connections = 7\n"
         "[timeouts]\nconnect = '250ms'\nidle = '1h'\n"
         "[log]\nformat = 'json'\nlevel = 'debug'\naccess = false\n"
         "[[routes]]\npath = '/api/'\nhost = 'API.localhost'\nupstream = 'http://127.0.0.1:81'\nstrip_prefix = true\n"
@@ -60,6 +61,7 @@ def test_everything_that_works(tmp_path: Path) -> None:
     assert (config.server.drain_timeout, config.admin.listen) == (90.0, None)
     assert (config.limits.max_header_size, config.limits.replay_buffer) == (8192, 2_000_000)
     assert (config.limits.max_in_flight, config.limits.max_origin_connections) == (5, 6)
+    assert (config.limits.max_body_size, config.limits.max_connections) == (10_000_000, 7)
     assert (config.log.format, config.log.level, config.log.access) == ("json", "debug", False)
     assert (route.path, route.host, route.label) == (b"/api", b"api.localhost", "api.localhost/api")
     assert route.methods == frozenset((b"GET", b"HEAD", b"POST"))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from proxy.core.access import Access
-from proxy.core.address import Upstream
+from proxy.core.address import TcpAddress, Upstream
 from proxy.core.credential import DEFAULT_REJECT
 from proxy.core.events import Finished
 from proxy.core.limits import Limits
@@ -15,11 +15,13 @@ from proxy.core.route import LOGIN_PATHS, Route
 from proxy.core.routing import RouteTable
 from proxy.core.timeouts import Timeouts
 from proxy.exchange import Gateway
+from proxy.listen import open_socket
 from proxy.way import Way
 from proxy.wire.client import ClientConnection
 from proxy.wire.clients import Clients
 from proxy.wire.connection import Wire
 from proxy.wire.flow import Outbox
+from proxy.wire.listener import Listener
 from proxy.wire.pool import Pool
 from proxy.wire.sweep import Sweep
 from tests.fakes.server import reset
@@ -71,9 +73,9 @@ class RawClient:
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def to(cls, port: int) -> AsyncIterator["RawClient"]:
-        """Connect to a loopback port."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    async def to(cls, port: int, local: str = "127.0.0.1") -> AsyncIterator["RawClient"]:
+        """Connect to a loopback port, from a loopback address."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(local, 0))
         try:
             yield cls(reader, writer)
         finally:
@@ -146,6 +148,7 @@ class Bench:
     wire: Wire
     time: Time
     clients: Clients
+    starved: list[OSError]
     finished: list[Finished] = field(default_factory=list)
     told: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -183,9 +186,9 @@ class Bench:
         (only,) = self.clients
         return cast("ClientConnection", only)
 
-    def client(self) -> contextlib.AbstractAsyncContextManager[RawClient]:
-        """Connect a client."""
-        return RawClient.to(self.port)
+    def client(self, local: str = "127.0.0.1") -> contextlib.AbstractAsyncContextManager[RawClient]:
+        """Connect a client, from a loopback address."""
+        return RawClient.to(self.port, local)
 
 
 def complaints() -> list[dict[str, Any]]:
@@ -220,7 +223,7 @@ async def gateway_to(
     loop, time = asyncio.get_running_loop(), Time()
     routes = routes or [route(replace(default_route(port), timeouts=timeouts))]
     injected = frozenset(each.injection.field or b"" for each in routes)
-    wire = Wire(loop, Outbox(loop), Sweep(time), limits.max_header_size, injected)
+    wire = Wire(loop, Outbox(loop), Sweep(time), limits.max_header_size, injected, limits.max_body)
     source = source or FakeSource()
     table = RouteTable(routes)
     pools = {
@@ -233,20 +236,26 @@ async def gateway_to(
         else Way(rules, pools[rules.route.upstream], limits, PSEUDONYM)
         for rules in table.rules
     ]
-    clients = Clients()
+    clients = Clients(limits.max_connections)
     bench: Bench
 
     def noted(fact: Finished) -> None:
         bench.note(fact)
 
     gateway = Gateway(wire, ways, table, noted, limits.max_in_flight, access, PSEUDONYM)
-    server = await loop.create_server(lambda: ClientConnection(wire, timeouts, gateway.serve, clients), "127.0.0.1", 0)
-    bound = server.sockets[0].getsockname()[1]
-    bench = Bench(bound, gateway, ways[0].pool, source, wire, time, clients)
+    sock = open_socket(TcpAddress("127.0.0.1", 0))
+    starved: list[OSError] = []
+
+    def accepted(address: str) -> ClientConnection:
+        return ClientConnection(wire, timeouts, gateway.serve, clients, address)
+
+    listener = Listener(wire, sock, clients, accepted, starved.append)
+    listener.start()
+    bench = Bench(sock.getsockname()[1], gateway, ways[0].pool, source, wire, time, clients, starved)
     try:
         yield bench
     finally:
-        server.close()
+        listener.close()
         for client in clients:
             client.abort()
         await clients.gone()

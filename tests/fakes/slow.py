@@ -54,7 +54,7 @@ async def slow_client(bench: Bench) -> AsyncIterator[SlowClient]:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL)
         sock.setblocking(False)  # noqa: FBT003  the socket module knows no keyword for it
         await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", bench.port))
-        await bench.until(lambda: len(bench.clients) == 1)
+        await bench.until(lambda: len(bench.clients) == 1 and bench.connection().transport)
         connection = bench.connection()
         here = connection.transport.get_extra_info("socket")
         here.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL)

@@ -164,6 +164,7 @@ async def test_a_client_that_takes_nothing_behind_its_last_answer(*, tunnel: boo
             sock.connect(("127.0.0.1", bench.port))
             await bench.until(lambda: len(bench.clients))
             connection = next(iter(bench.clients))
+            await bench.until(lambda: connection.transport)  # type: ignore[attr-defined]
             buffer = connection.transport.get_extra_info("socket")  # type: ignore[attr-defined]
             buffer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
             sock.send(HANDSHAKE if tunnel else b"GET / HTTP/1.1\r\nHost: g\r\nConnection: close\r\n\r\n")

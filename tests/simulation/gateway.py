@@ -23,7 +23,7 @@ from proxy.tokens.reuse import Reuse
 from proxy.tokens.source import TokenSource
 from proxy.way import Way
 from proxy.wire.client import ClientConnection
-from proxy.wire.clients import Client, Clients
+from proxy.wire.clients import Clients
 from proxy.wire.connection import Wire
 from proxy.wire.flow import Outbox
 from proxy.wire.origin import OriginConnection
@@ -128,7 +128,6 @@ class Running:
         self.wire = Wire(loop, Outbox(loop), Sweep(loop.time))
         self.wire.sweep.watched = InOrder[Watched]()
         self.clients = Clients()
-        self.clients._open = InOrder[Client]()
         self.source = self._source(platform, keys, clocks)
         self.drift = Drift(loop, clocks.wall, lambda _, since: self.source.distrust(since))
         timed = Timed(self.source, loop.time, scenario.login_timeout, checks)
@@ -168,9 +167,9 @@ class Running:
         self.source.start()
         self.drift.start()
 
-    def accept(self) -> ClientConnection:
+    def accept(self, address: str) -> ClientConnection:
         """Return the protocol of a new client."""
-        return ClientConnection(self.wire, self._scenario.timeouts, self.gateway.serve, self.clients)
+        return ClientConnection(self.wire, self._scenario.timeouts, self.gateway.serve, self.clients, address)
 
     def _stop_listening(self) -> None:
         if self.listening:

@@ -71,7 +71,7 @@ class World:
         near, far = joined(self.loop, self.line, ("127.0.0.1", 8080), ("127.0.0.1", self._ports))
         peer = Peer(self.loop, running.number)
         begin(far, peer)
-        begin(near, running.accept())
+        begin(near, running.accept("127.0.0.1"))
         return peer
 
     # --- the run

@@ -11,13 +11,15 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from proxy.certificate import Certificate
 from proxy.config.settings import Config
-from proxy.core.address import Address, Upstream
+from proxy.core.address import Address, TcpAddress, Upstream
 from proxy.core.credential import Verification
 from proxy.core.events import Finished
 from proxy.core.problem import NAME
 from proxy.core.route import Route
 from proxy.core.routing import RouteTable, Rules
+from proxy.core.tls_events import TlsEvent
 from proxy.core.token_events import ClockJumped, TokenEvent
 from proxy.errors import StartError
 from proxy.exchange import Gateway
@@ -32,6 +34,7 @@ from proxy.wire.clients import Clients
 from proxy.wire.connection import Wire
 from proxy.wire.dial import tls_context
 from proxy.wire.flow import Outbox
+from proxy.wire.handshake import Handshake
 from proxy.wire.kept import spool_fault
 from proxy.wire.pool import Pool
 from proxy.wire.sweep import Sweep
@@ -48,6 +51,7 @@ class Observers:
 
     finished: Callable[[Finished], None]
     token: Callable[[TokenEvent], None]
+    tls: Callable[[TlsEvent], None] = lambda _: None
 
 
 class App:
@@ -66,6 +70,8 @@ class App:
         self.wire = Wire(loop, Outbox(loop), Sweep(loop.time), config.limits.max_header_size, injected)
         self.observers = observers
         self.sources = self._sources(observers.token)
+        files = config.server.tls
+        self.certificate = None if files is None else Certificate(files, loop, observers.tls)
         self.drift = Drift(loop, time.time, self._clock_jumped)
         # RFC 9110 §7.6.3: a name of its own for each gateway, so that one behind another is no loop.
         self.pseudonym = f"{NAME}-{os.urandom(4).hex()}".encode()
@@ -126,22 +132,32 @@ class App:
     # --- life
     async def start(self, sockets: Sequence[socket.socket] = ()) -> None:
         """Listen, on sockets that are open already or on the configured addresses, and log in. Raises StartError."""
-        timeouts = self.config.timeouts
         self.wire.sweep.start(self.wire.loop)
         for sock in sockets or [open_socket(address) for address in self.config.server.listen]:
-            server = await self.wire.loop.create_server(
-                lambda: ClientConnection(self.wire, timeouts, self.gateway.serve, self.clients),
-                sock=sock,
-                backlog=BACKLOG,
-            )
-            self._servers.append(server)
-            self.addresses.append(bound(sock))
+            address = bound(sock)
+            new_connection = self._new_handshake if self.speaks_tls(address) else self._new_client
+            self._servers.append(await self.wire.loop.create_server(new_connection, sock=sock, backlog=BACKLOG))
+            self.addresses.append(address)
+        if self.certificate is not None:
+            self.certificate.start()
         for source in self.sources.values():
             source.start(self._spread)
         self.drift.start()
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
+
+    def speaks_tls(self, address: Address) -> bool:
+        """Return whether clients speak TLS at an address: with a certificate all do, save those of a Unix socket."""
+        return self.certificate is not None and isinstance(address, TcpAddress)
+
+    def _new_client(self) -> ClientConnection:
+        return ClientConnection(self.wire, self.config.timeouts, self.gateway.serve, self.clients)
+
+    def _new_handshake(self) -> Handshake:
+        assert self.certificate is not None  # noqa: S101  for the type checker
+        within = self.config.timeouts.client_header
+        return Handshake(self.certificate, within, self._new_client, self.clients, self.observers.tls)
 
     async def drain(self) -> bool:
         """Accept nothing new and finish what runs, for `drain_timeout`; then cut. Returns whether all was finished."""
@@ -166,6 +182,8 @@ class App:
         for pool in self.pools.values():
             pool.close()
         self.drift.stop()
+        if self.certificate is not None:
+            await self.certificate.close()
         for source in self.sources.values():
             await source.close()
         self.wire.sweep.stop()

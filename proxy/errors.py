@@ -27,6 +27,7 @@ GatewayError                      an answer that the gateway makes itself
 ConfigError                       the configuration, with every mistake in it
 StartError                        the gateway could not start
 SecretUnavailable                 a secret's file, variable or command gave none
+CertificateUnusable               a file of the gateway's own certificate is missing or not what it is to be
 
 Each GatewayError carries what its answer needs: the status, the code of our own vocabulary and the error
 type of RFC 9209 §2.3. `detail` is written for the caller and never holds the cause; `cause` is for the log.
@@ -290,3 +291,11 @@ class StartError(Exception):
 
 class SecretUnavailable(Exception):
     """A secret's file, variable or command gave none; the message names the place, never a value."""
+
+
+class CertificateUnusable(Exception):
+    """A file of `server.tls` cannot be used; `key` says which, the message why."""
+
+    def __init__(self, key: str, words: str) -> None:
+        super().__init__(words)
+        self.key = key

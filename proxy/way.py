@@ -135,4 +135,4 @@ class Way:
     # --- the way back
     def returned(self, lines: Lines, request: Request) -> Lines:
         """Return the field lines of an answer, naming the gateway where they named the origin."""
-        return self._referral.lines(lines, request.host)
+        return self._referral.lines(lines, request.host, request.scheme)

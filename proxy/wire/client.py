@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import selectors
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from proxy.core.holder import holder
 from proxy.core.timeouts import Timeouts
 from proxy.errors import GatewayError, RequestTimeout
 from proxy.wire.answer import Answer
@@ -52,6 +54,7 @@ class ClientConnection(ClientReader):
         self.leaving = self.ended = False
         self.address = ""
         self.admitted = False  # whether requests of this peer are answered at all
+        self.name = ""  # whom its certificate names
         self.forwarded = b""  # the fields that tell the origin of this client
         self.sent = 0  # bytes of the current answer's body, as framed for this client
         self._serve = serve
@@ -67,7 +70,9 @@ class ClientConnection(ClientReader):
         super().connection_made(transport)
         peer = transport.get_extra_info("peername")
         self.address = peer[0] if isinstance(peer, tuple) else UNIX
-        self.forwarded = forwarded(self.address)
+        self.secure = transport.get_extra_info("ssl_object") is not None
+        self.name = holder(transport.get_extra_info("peercert"))
+        self.forwarded = forwarded(self.address, self.scheme)
         self._clients.add(self)
         self.deadline = self.wire.sweep.after(self.timeouts.keep_alive)
         self.flow.start(self._serve(self))
@@ -85,8 +90,12 @@ class ClientConnection(ClientReader):
             self.deadline = min(self.wire.sweep.after(LINGER), self._linger_until)
 
     def eof_received(self) -> bool:
-        """Answer what was asked before the end (RFC 9112 §9.6), if anything was."""
+        """Answer what was asked before the end (RFC 9112 §9.6), if anything was; over TLS nothing could be sent."""
         self.ended = True
+        if self.secure:
+            self.flow.end()
+            self.finish()
+            return False
         if self.state is CLOSING or self.reading.inside or (self.state is IDLE and self._arrived is None):
             return False
         self.deadline = self.wire.sweep.after(0)
@@ -124,14 +133,27 @@ class ClientConnection(ClientReader):
 
     def _closing_expired(self) -> None:
         """Close for good; an answer that the client still takes is not cut short."""
-        left = self.transport.get_write_buffer_size()
+        if self.secure and not self.transport.is_closing():
+            self.deadline = self.wire.sweep.after(LINGER)
+            self.close()
+            return
+        left = self.transport.get_write_buffer_size() or self._below()
         if not left:
-            self.transport.close()  # no reset: the kernel may have some of the answer left to send
+            self.transport.abort()  # no reset: the kernel may have some of the answer left to send
         elif left < self._left_to_send:
             self._left_to_send = left
             self.deadline = self.wire.sweep.after(self.timeouts.idle)
         else:
             self.abort()
+
+    def _below(self) -> int:
+        """Return 1 where something waits below TLS, in a buffer that cannot be seen, for the kernel to take it."""
+        sock = self.transport.get_extra_info("socket")
+        if not self.secure or sock is None:
+            return 0
+        with selectors.DefaultSelector() as selector:
+            selector.register(sock.fileno(), selectors.EVENT_WRITE)
+            return 0 if selector.select(0) else 1
 
     def _body_expired(self) -> None:
         if self.held or self.state is STARTED:  # it is not the client that is slow, or the answer's bytes count as well
@@ -258,7 +280,8 @@ class ClientConnection(ClientReader):
             return
         request, self.state = self.current, CLOSING
         if (request is None or request.body.complete) and self.reading is HEAD and not self._unread:
-            self.deadline = self.wire.sweep.after(self.timeouts.idle)  # it may take nothing more
+            # It may take nothing more; over TLS it has to say goodbye as well, which who only waits may never do.
+            self.deadline = self.wire.sweep.after(LINGER if self.secure else self.timeouts.idle)
             self.close()
             return
         self.turn(DEAF)
@@ -269,7 +292,7 @@ class ClientConnection(ClientReader):
         if self.transport.can_write_eof() and not self.ended:
             with contextlib.suppress(OSError):  # a reset that nobody has noticed yet
                 self.transport.write_eof()
-        else:
+        elif self.ended or not self.secure:  # behind TLS's goodbye nothing more would be read: that comes later
             self.close()
 
 
@@ -278,7 +301,7 @@ def switching(answer: Answer) -> bytes:
     return b"Connection: Upgrade\r\nUpgrade: %b\r\n" % answer.upgrade
 
 
-def forwarded(address: str) -> bytes:
+def forwarded(address: str, scheme: bytes) -> bytes:
     """Return the X-Forwarded fields that are the same for a whole connection; a Unix socket's peer has no address."""
     line = b"" if address == UNIX else b"X-Forwarded-For: %b\r\n" % address.encode()
-    return line + b"X-Forwarded-Proto: http\r\n"
+    return b"%bX-Forwarded-Proto: %b\r\n" % (line, scheme)

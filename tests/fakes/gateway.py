@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 
@@ -13,12 +14,14 @@ from proxy.core.limits import Limits
 from proxy.core.route import LOGIN_PATHS, Route
 from proxy.core.routing import RouteTable
 from proxy.core.timeouts import Timeouts
+from proxy.core.tls_events import HandshakeFailed
 from proxy.exchange import Gateway
 from proxy.way import Way
 from proxy.wire.client import ClientConnection
 from proxy.wire.clients import Clients
 from proxy.wire.connection import Wire
 from proxy.wire.flow import Outbox
+from proxy.wire.handshake import Handshake, HasContext
 from proxy.wire.pool import Pool
 from proxy.wire.sweep import Sweep
 from tests.fakes.server import reset
@@ -68,14 +71,15 @@ class RawClient:
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def to(cls, port: int) -> AsyncIterator["RawClient"]:
-        """Connect to a loopback port."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    async def to(cls, port: int, tls: ssl.SSLContext | None = None) -> AsyncIterator["RawClient"]:
+        """Connect to a loopback port, which is to be `localhost` where TLS is spoken."""
+        name = None if tls is None else "localhost"
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=tls, server_hostname=name)
         try:
             yield cls(reader, writer)
         finally:
             writer.close()
-            with contextlib.suppress(ConnectionError):
+            with contextlib.suppress(ConnectionError, ssl.SSLError):
                 await writer.wait_closed()
 
     async def send(self, data: bytes) -> None:
@@ -144,6 +148,7 @@ class Bench:
     time: Time
     clients: Clients
     finished: list[Finished] = field(default_factory=list)
+    failed: list[HandshakeFailed] = field(default_factory=list)
     told: asyncio.Event = field(default_factory=asyncio.Event)
 
     def note(self, fact: Finished) -> None:
@@ -175,9 +180,9 @@ class Bench:
         for _ in range(count):
             await asyncio.sleep(0)
 
-    def client(self) -> contextlib.AbstractAsyncContextManager[RawClient]:
+    def client(self, tls: ssl.SSLContext | None = None) -> contextlib.AbstractAsyncContextManager[RawClient]:
         """Connect a client."""
-        return RawClient.to(self.port)
+        return RawClient.to(self.port, tls)
 
 
 def upstream(port: int, base: bytes = b"", host: str = "127.0.0.1", scheme: str = "http") -> Upstream:
@@ -191,7 +196,7 @@ def default_route(port: int) -> Route:
 
 
 @contextlib.asynccontextmanager
-async def gateway_to(
+async def gateway_to(  # noqa: PLR0913  each is what some test is about
     port: int,
     *,
     route: Callable[[Route], Route] = lambda route: route,
@@ -200,8 +205,9 @@ async def gateway_to(
     limits: Limits = Limits(),
     timeouts: Timeouts = Timeouts(),
     access: Access = Access(),
+    certificate: HasContext | None = None,
 ) -> AsyncIterator[Bench]:
-    """Run the forwarding path in front of an origin on a loopback port."""
+    """Run the forwarding path in front of an origin on a loopback port; with a certificate, clients speak TLS."""
     loop, time = asyncio.get_running_loop(), Time()
     routes = routes or [route(replace(default_route(port), timeouts=timeouts))]
     injected = frozenset(each.injection.field or b"" for each in routes)
@@ -225,7 +231,16 @@ async def gateway_to(
         bench.note(fact)
 
     gateway = Gateway(wire, ways, table, noted, limits.max_in_flight, access, PSEUDONYM)
-    server = await loop.create_server(lambda: ClientConnection(wire, timeouts, gateway.serve, clients), "127.0.0.1", 0)
+
+    def new_client() -> ClientConnection:
+        return ClientConnection(wire, timeouts, gateway.serve, clients)
+
+    def new_connection() -> asyncio.Protocol:
+        if certificate is None:
+            return new_client()
+        return Handshake(certificate, timeouts.client_header, new_client, clients, bench.failed.append)
+
+    server = await loop.create_server(new_connection, "127.0.0.1", 0)
     bound = server.sockets[0].getsockname()[1]
     bench = Bench(bound, gateway, ways[0].pool, source, wire, time, clients)
     try:

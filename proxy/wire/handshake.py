@@ -15,6 +15,9 @@ from proxy.wire.clients import Clients
 # knows a client that is slow from one that has gone.
 SHUTDOWN = 24 * 60 * 60.0
 
+# What OpenSSL says of bytes that are no TLS at all. It writes no alert then, and the client waits for an answer.
+NO_TLS = frozenset(("HTTP_REQUEST", "HTTPS_PROXY_REQUEST", "WRONG_VERSION_NUMBER"))
+
 # Where the object that shakes hands in a task puts what has gone wrong.
 _failure: ContextVar[list[ssl.SSLError]] = ContextVar("failure")
 
@@ -113,7 +116,7 @@ class Alerting(ssl.SSLObject):
             raise
         except ssl.SSLError as error:
             _failure.get([]).append(error)
-            if error.reason == "HTTP_REQUEST":  # who does not speak TLS waits for an answer, not for an alert
+            if error.reason in NO_TLS:
                 raise
             self._failed = error
             raise ssl.SSLWantReadError from None

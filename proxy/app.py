@@ -11,13 +11,15 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from proxy.certificate import Certificate
 from proxy.config.settings import Config
-from proxy.core.address import Address, Upstream
+from proxy.core.address import Address, TcpAddress, Upstream
 from proxy.core.credential import Verification
 from proxy.core.events import Finished
 from proxy.core.problem import NAME
 from proxy.core.route import Route
 from proxy.core.routing import RouteTable, Rules
+from proxy.core.tls_events import TlsEvent
 from proxy.core.token_events import ClockJumped, TokenEvent
 from proxy.errors import StartError
 from proxy.exchange import Gateway
@@ -35,6 +37,7 @@ from proxy.wire.clients import Clients
 from proxy.wire.connection import Wire
 from proxy.wire.dial import tls_context
 from proxy.wire.flow import Outbox
+from proxy.wire.handshake import Handshake
 from proxy.wire.kept import spool_fault
 from proxy.wire.listener import Listener
 from proxy.wire.pool import Pool
@@ -52,6 +55,7 @@ class Observers:
 
     finished: Callable[[Finished], None]
     token: Callable[[TokenEvent], None]
+    tls: Callable[[TlsEvent], None] = lambda _: None
     starved: Callable[[OSError], None] = lambda _: None
 
 
@@ -72,6 +76,9 @@ class App:
         self.observers = observers
         self.store = None if config.tokens.store is None else opened(config.tokens.store)
         self.sources = self._sources(observers.token)
+        files = config.server.tls
+        self.certificate = None if files is None else Certificate(files, loop, observers.tls)
+        self.handshake = None if self.certificate is None else Handshake(self.certificate, observers.tls)
         self.drift = Drift(loop, time.time, self._clock_jumped)
         # RFC 9110 §7.6.3: a name of its own for each gateway, so that one behind another is no loop.
         self.pseudonym = f"{NAME}-{os.urandom(4).hex()}".encode()
@@ -136,9 +143,14 @@ class App:
         """Listen, on sockets that are open already or on the configured addresses, and log in. Raises StartError."""
         self.wire.sweep.start(self.wire.loop)
         for sock in sockets or [open_socket(address) for address in self.config.server.listen]:
-            self.addresses.append(bound(sock))
-            self._listeners.append(Listener(self.wire, sock, self.clients, self._accepted, self.observers.starved))
-            self._listeners[-1].start()
+            address = bound(sock)
+            tls = self.handshake if self.speaks_tls(address) else None
+            listener = Listener(self.wire, sock, self.clients, self._accepted, self.observers.starved, tls)
+            listener.start()
+            self._listeners.append(listener)
+            self.addresses.append(address)
+        if self.certificate is not None:
+            self.certificate.start()
         for source in self.sources.values():
             source.start(self._spread)
         self.drift.start()
@@ -148,6 +160,10 @@ class App:
 
     def _accepted(self, address: str) -> ClientConnection:
         return ClientConnection(self.wire, self.config.timeouts, self.gateway.serve, self.clients, address)
+
+    def speaks_tls(self, address: Address) -> bool:
+        """Return whether clients speak TLS at an address: with a certificate all do, save those of a Unix socket."""
+        return self.certificate is not None and isinstance(address, TcpAddress)
 
     async def drain(self) -> bool:
         """Accept nothing new and finish what runs, for `drain_timeout`; then cut. Returns whether all was finished."""
@@ -173,6 +189,8 @@ class App:
         for pool in self.pools.values():
             pool.close()
         self.drift.stop()
+        if self.certificate is not None:
+            await self.certificate.close()
         for source in self.sources.values():
             await source.close()
         if self.store is not None:

@@ -31,6 +31,7 @@ StartError                        the gateway could not start
 SecretUnavailable                 a secret's file, variable or command gave none
 StoreError                        the shared token store is of no use now
 └── StoreDamaged                  what it holds is not ours
+CertificateUnusable               a file of the gateway's own certificate is missing or not what it is to be
 
 Each GatewayError carries what its answer needs: the status, the code of our own vocabulary and the error
 type of RFC 9209 §2.3. `detail` is written for the caller and never holds the cause; `cause` is for the log.
@@ -318,3 +319,11 @@ class StoreError(Exception):
 
 class StoreDamaged(StoreError):
     """What the store holds is not ours or cannot be read: as good as nothing, and to be written over."""
+
+
+class CertificateUnusable(Exception):
+    """A file of `server.tls` cannot be used; `key` says which, the message why."""
+
+    def __init__(self, key: str, words: str) -> None:
+        super().__init__(words)
+        self.key = key

@@ -133,11 +133,10 @@ class Gateway:
     def _answer_bad_form(self, client: ClientConnection, error: GatewayError) -> None:
         request_id = self.id_for(None)
         client.own_answer(*problem(error, request_id))
-        self.observe(
-            Finished(
-                "", "", b"", client.address, request_id, int(error.status), error.code, error.cause, sent=client.sent
-            )
-        )
+        status, code = int(error.status), error.code
+        fact = Finished("", "", b"", client.address, request_id, status, code, error.cause, client=client.name)
+        fact.sent = client.sent
+        self.observe(fact)
 
 
 class Exchange:
@@ -154,7 +153,9 @@ class Exchange:
         self.token: Token | None = None  # what was sent last
         self.tunnel: Tunnel | None = None
         self.began = gateway.now()
-        self.fact = Finished("", request.method.decode(), request.target, client.address, gateway.id_for(request))
+        self.fact = Finished(
+            "", request.method.decode(), request.target, client.address, gateway.id_for(request), client=client.name
+        )
 
     async def run(self) -> bool:
         """Return whether the client's connection may be used on."""
@@ -407,7 +408,7 @@ def meant(client: ClientConnection, authority: bytes) -> bool:
     local = name.endswith(b".localhost") or not (b"." in name or b":" in name)
     if not isinstance(here, tuple):
         return local
-    return (port or 80) == here[1] and (local or name.strip(b"[]") == here[0].encode())
+    return (port or (443 if client.secure else 80)) == here[1] and (local or name.strip(b"[]") == here[0].encode())
 
 
 def died_idle(origin: OriginConnection) -> bool:

@@ -14,6 +14,7 @@ from proxy.app import App, Observers
 from proxy.config.settings import Config
 from proxy.core.address import Address, TcpAddress
 from proxy.core.events import Finished
+from proxy.core.tls_events import CertificateChanged, CertificateKept, HandshakeFailed, TlsEvent
 from proxy.core.token_events import (
     ClockJumped,
     LoginFailed,
@@ -47,7 +48,7 @@ async def serve(config: Config, output: Output) -> int:
             words = "too few open files for limits.max_connections: fewer clients are accepted (see ulimit -n)"
             log.warning(words, files=app.files, wanted=config.limits.max_connections, accepted=app.clients.limit)
         for address in app.addresses:
-            log.info("listening", address=str(address), curl=f"curl {url(address)}/")
+            log.info("listening", address=str(address), curl=curl(app, address))
         if admin is not None:
             log.info("admin listening", address=str(admin))
         await signals.asked()
@@ -77,7 +78,7 @@ async def gateway(
         metrics.token(event)
         tell(event)
 
-    app = App(config, Observers(finished, token, starved))
+    app = App(config, Observers(finished, token, tell_of_tls, starved))
     async with contextlib.AsyncExitStack() as stack:
         if admin_socket is None and config.admin.listen is not None:
             admin_socket = open_socket(config.admin.listen)
@@ -132,9 +133,29 @@ def tell(event: TokenEvent) -> None:
             log.info("the shared store is of use again", credential=event.credential)
 
 
-def url(address: Address) -> str:
+def tell_of_tls(event: TlsEvent) -> None:
+    """Write what became of a client's handshake or of the gateway's certificate into the log."""
+    log = structlog.get_logger()
+    match event:
+        case HandshakeFailed():  # whoever can connect can cause these: they are no news unless somebody looks for them
+            log.debug("TLS handshake failed", peer=event.peer, cause=event.cause)
+        case CertificateChanged():
+            log.info("certificate changed: new connections get the new one", file=event.file)
+        case CertificateKept():
+            log.error("certificate kept: the changed files cannot be used", cause=event.cause)
+
+
+def curl(app: App, address: Address) -> str:
+    """Return a command that asks the gateway at an address for something."""
+    if app.certificate is None or not app.speaks_tls(address):
+        return f"curl {url(address)}/"
+    own = "--cert CERT.pem --key KEY.pem " if app.certificate.asks_clients else ""
+    return f"curl {own}{url(address, 'https')}/"
+
+
+def url(address: Address, scheme: str = "http") -> str:
     """Return what to type for an address: `0.0.0.0` is reached by way of loopback."""
     if not isinstance(address, TcpAddress):
         return f"--unix-socket {address.path} http://localhost"
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address.host, address.host)  # noqa: S104  it is read, not bound
-    return f"http://{TcpAddress(host, address.port)}"
+    return f"{scheme}://{TcpAddress(host, address.port)}"

@@ -140,7 +140,7 @@ class Way:
     # --- the way back
     def returned(self, lines: Lines, request: Request) -> Lines:
         """Return the field lines of an answer, naming the gateway where they named the origin."""
-        return self._referral.lines(lines, request.host)
+        return self._referral.lines(lines, request.host, request.scheme)
 
     def scrub(self, source: TokenSource) -> Scrub:
         """Return what hides the secrets and tokens of this route's credential, made once for each set of them."""

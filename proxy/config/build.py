@@ -10,6 +10,7 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 from proxy.config import credentials, kinds, schema
+from proxy.config.certificates import Certificates
 from proxy.config.lines import Path
 from proxy.config.secrets import File
 from proxy.config.settings import Admin, Config, Log, LogFormat, LogLevel, Server, Tokens
@@ -46,6 +47,7 @@ class Build:
         routes = self._routes()
         made = self._credentials(routes)
         self._access()
+        tls = self._tls()
         if not self.routes:
             self.mistake((), NO_ROUTE)
         if None in self.sections.values() or len(routes) < len(self.routes):
@@ -55,7 +57,7 @@ class Build:
         return Config(
             routes=tuple(routes.values()),
             credentials=MappingProxyType(made),
-            server=Server(server.listen, server.drain_timeout),
+            server=Server(server.listen, server.drain_timeout, tls),
             admin=Admin(admin.listen),
             access=Access(access.allow),
             limits=Limits(
@@ -96,6 +98,24 @@ class Build:
                     self.mistake(("server", "listen"), f"{address} is reached from beyond this machine; {words}")
         if admin is not None and admin.listen is not None and beyond_loopback(admin.listen):
             self.mistake(("admin", "listen"), "not yet supported; the admin listener answers loopback alone")
+
+    def _tls(self) -> Certificates | None:
+        server = cast("schema.Server | None", self.sections["server"])
+        if server is None or server.tls is None:
+            return None
+        if not any(isinstance(address, TcpAddress) for address in server.listen):
+            self.mistake(("server", "tls"), "is of no use: a Unix socket, the only one in server.listen, stays plain")
+        authorities = server.tls.client_ca
+        found = Certificates(
+            self.folder / server.tls.cert,
+            self.folder / server.tls.key,
+            None if authorities is None else self.folder / authorities,
+        )
+        for fault in found.faults():
+            self.mistake(("server", "tls", fault.key), str(fault))
+        if found.exposed():
+            self.warnings.append(f"server.tls.key: {found.key} can be read by others; chmod 600 it")
+        return found
 
     # --- routes
     def _routes(self) -> dict[int, Route]:

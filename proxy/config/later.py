@@ -10,7 +10,6 @@ ANY = "*"  # every name, or every index
 # The one value that is taken, and what to say of any other.
 LATER: dict[Path, tuple[object, str]] = {
     ("server", "workers"): (1, "this version runs one process"),
-    ("server", "tls"): (None, "this version listens without TLS"),
     ("admin", "allow"): (["loopback"], "the admin listener answers loopback alone"),
     ("admin", "key"): (None, "the admin listener answers loopback alone"),
     ("admin", "inspector"): (False, "there is no inspector in this version"),

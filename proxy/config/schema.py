@@ -92,6 +92,14 @@ def _table(annotation: object) -> type[Section] | None:
     return next(filter(None, map(_table, get_args(annotation))), None)
 
 
+class Tls(Section):
+    """`tls`: the gateway's own certificate, and whose clients are let in by theirs."""
+
+    cert: str
+    key: str
+    client_ca: str | None = None
+
+
 class Server(Section):
     """Where clients connect."""
 
@@ -101,7 +109,11 @@ class Server(Section):
     )
     workers: Later = item('processes, or "auto"', default=1)
     drain_timeout: Duration = item("what runs may take that long to finish when the gateway ends", default="30s")
-    tls: Later = item('{ cert = "…", key = "…", client_ca = "…" }: TLS towards clients', default=None)
+    tls: Tls | None = item(
+        '{ cert = "…", key = "…", client_ca = "…" }: TLS towards clients, by files in PEM that are read anew when they '
+        "change; with client_ca each client needs a certificate of these authorities; Unix sockets stay plain",
+        default=None,
+    )
 
 
 class Admin(Section):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
+from proxy.config.certificates import Certificates
 from proxy.core.access import Access
 from proxy.core.address import Address, TcpAddress
 from proxy.core.credential import Credential
@@ -19,10 +20,11 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """`[server]`; `drain_timeout` in seconds."""
+    """`[server]`; `drain_timeout` in seconds. With `tls` it is spoken on every address that is no Unix socket."""
 
     listen: tuple[Address, ...] = (TcpAddress("127.0.0.1", 8080),)
     drain_timeout: float = 30.0
+    tls: Certificates | None = None
 
 
 @dataclass(frozen=True, slots=True)

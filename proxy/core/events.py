@@ -10,7 +10,8 @@ class Finished:
     `status` is 0 where no answer was sent (the client left first). `code` is that of our own answer, or of the error
     that cut an answer of the origin short; `cause` is for the log alone. `received` and `sent` count body bytes as
     they crossed the client's connection, `attempts` how often the request was sent to the origin, `duration` is in
-    seconds. `replay` is None, or how the replay ended: "accepted", "refused", "failed" or "impossible".
+    seconds. `replay` is None, or how the replay ended: "accepted", "refused", "failed" or "impossible". `client` names
+    the caller where more is known of it than its address.
     """
 
     route: str
@@ -28,3 +29,4 @@ class Finished:
     credential: str | None = None
     replay: str | None = None
     cut: bool = False
+    client: str = ""

@@ -13,8 +13,9 @@ WITH_AUTHORITY = re.compile(rb"(?:https?:)?//([^/?#]*)([^?#]*)(.*)", re.IGNORECA
 REFRESH = re.compile(rb"[0-9.]*\s*[;,]\s*url\s*=\s*[\"']?", re.IGNORECASE)
 LINK = re.compile(rb"<([^<>]*)>")
 WEB_PORTS = frozenset((80, 443))
-# Names that promise what a cookie without Secure would break (RFC 6265bis §4.1.3), whatever their case.
-PROMISES = (b"__host-", b"__secure-")
+# Names that promise what a cookie without Secure, or with another Path, would break (RFC 6265bis §4.1.3), in any case.
+HOST_PROMISE = b"__host-"
+PROMISES = (HOST_PROMISE, b"__secure-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +31,15 @@ class Referral:
     prefix: bytes = b""
     parameter: bytes | None = None
 
-    def lines(self, lines: Lines, gateway: bytes) -> Lines:
-        """Return an answer's field lines as a client has to read them that knows the gateway as `gateway`."""
-        return [self._line(line, gateway) for line in lines]
+    def lines(self, lines: Lines, host: bytes, scheme: bytes = b"http") -> Lines:
+        """Return an answer's field lines as a client has to read them that asks this host for them.
 
-    def _line(self, line: bytes, gateway: bytes) -> bytes:
+        Where it named none, `host` is empty.
+        """
+        gateway = b"%b://%b" % (scheme, host) if host else b""
+        return [self._line(line, gateway, secure=scheme == b"https") for line in lines]
+
+    def _line(self, line: bytes, gateway: bytes, *, secure: bool) -> bytes:
         field, _, value = line.partition(b":")
         value = value.strip()
         match name_of(line):
@@ -45,7 +50,7 @@ class Referral:
             case b"link":
                 changed = LINK.sub(lambda m: b"<%b>" % self.url(m[1], gateway), value)
             case b"set-cookie":
-                changed = self.cookie(value)
+                changed = self.cookie(value, secure=secure)
             case _:
                 return line
         return line if changed == value else b"%b: %b\r\n" % (field, changed)
@@ -61,7 +66,7 @@ class Referral:
         return begin[0] + self.url(url.removesuffix(tail), gateway) + tail
 
     def url(self, url: bytes, gateway: bytes) -> bytes:
-        """Return a URL that names the origin as one that names the gateway; any other as it is."""
+        """Return a URL that names the origin as one that begins with `gateway`, scheme and host; any other as it is."""
         if self.parameter is not None:
             url = without_parameter(url, self.parameter)
         absolute = WITH_AUTHORITY.fullmatch(url)
@@ -69,7 +74,7 @@ class Referral:
             path = self.path(absolute[2] or b"/") if self._is_origin(absolute[1]) else None
             if path is None:
                 return url
-            return (b"http://" + gateway if gateway else dot(path)) + path + absolute[3]
+            return (gateway or dot(path)) + path + absolute[3]
         end = min((at for at in (url.find(b"?"), url.find(b"#")) if at >= 0), default=len(url))
         path = self.path(url[:end]) if url.startswith(b"/") else None
         return url if path is None else dot(path) + path + url[end:]
@@ -88,20 +93,22 @@ class Referral:
         rest = path[len(self.base) :] or b"/"
         return joined(self.prefix, rest) if self.prefix else rest
 
-    def cookie(self, value: bytes) -> bytes:
-        """Return a Set-Cookie value that a client on plain http at the gateway keeps and sends back."""
+    def cookie(self, value: bytes, *, secure: bool = False) -> bytes:
+        """Return a Set-Cookie value that a client at the gateway, over TLS or not, keeps and sends back."""
         pair, *attributes = value.split(b";")
-        if pair.strip().lower().startswith(PROMISES):
+        if pair.strip().lower().startswith(HOST_PROMISE if secure else PROMISES):
             return value
-        kept = (self._attribute(attribute) for attribute in attributes)
+        kept = (self._attribute(attribute, secure=secure) for attribute in attributes)
         return b";".join([pair, *(attribute for attribute in kept if attribute is not None)])
 
-    def _attribute(self, attribute: bytes) -> bytes | None:
+    def _attribute(self, attribute: bytes, *, secure: bool) -> bytes | None:
         name, _, value = attribute.strip().partition(b"=")
         match name.strip().lower():
-            case b"domain" | b"secure":
+            case b"domain":
                 return None
-            case b"samesite" if value.strip().lower() == b"none":
+            case b"secure" if not secure:
+                return None
+            case b"samesite" if not secure and value.strip().lower() == b"none":
                 return b" SameSite=Lax"  # RFC 6265bis §5.7: None is taken with Secure alone
             case b"path" if self.base or self.prefix:
                 return b" Path=" + (self.path(value.strip()) or self.prefix or b"/")

@@ -49,6 +49,8 @@ class AccessLog:
             "peer": fact.peer,
             "request_id": fact.request_id,
         }
+        if fact.client:
+            line["client"] = fact.client
         if fact.credential is not None:
             line["credential"] = fact.credential
         if fact.code is not None:

@@ -13,6 +13,7 @@ client_deadlines.py  how long a client may take, and how its connection ends
 client.py            requests one by one, answers out
 clients.py           those that are open now, and which of them goes when there are too many
 listener.py          accepting, as long as there is room
+handshake.py         TLS with clients, from their connecting to their first byte that is read
 origin_reader.py     answers in
 origin.py            requests out
 tunnel.py            two connections joined behind a 101

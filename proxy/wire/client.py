@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from proxy.core.holder import holder
 from proxy.core.timeouts import Timeouts
 from proxy.errors import GatewayError
 from proxy.wire.answer import Answer
@@ -31,7 +32,8 @@ class ClientConnection(ClientDeadlines):
         super().__init__(wire, timeouts)
         self.address = address
         self.admitted = False  # whether requests of this peer are answered at all
-        self.forwarded = forwarded(address)  # the fields that tell the origin of this client
+        self.name = ""  # whom its certificate names
+        self.forwarded = b""  # the fields that tell the origin of this client
         self.sent = 0  # bytes of the current answer's body, as framed for this client
         self._serve = serve
         self._clients = clients
@@ -41,6 +43,8 @@ class ClientConnection(ClientDeadlines):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to serve."""
         super().connection_made(transport)
+        self.name = holder(transport.get_extra_info("peercert"))
+        self.forwarded = forwarded(self.address, self.scheme)
         self.flow.start(self._serve(self))
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -146,7 +150,7 @@ def switching(answer: Answer) -> bytes:
     return b"Connection: Upgrade\r\nUpgrade: %b\r\n" % answer.upgrade
 
 
-def forwarded(address: str) -> bytes:
+def forwarded(address: str, scheme: bytes) -> bytes:
     """Return the X-Forwarded fields that are the same for a whole connection; a Unix socket's peer has no address."""
     line = b"" if address == UNIX else b"X-Forwarded-For: %b\r\n" % address.encode()
-    return line + b"X-Forwarded-Proto: http\r\n"
+    return b"%bX-Forwarded-Proto: %b\r\n" % (line, scheme)

@@ -2,11 +2,12 @@
 
 import asyncio
 import contextlib
+import selectors
 
 from proxy.core.timeouts import Timeouts
 from proxy.errors import RequestTimeout
 from proxy.wire.client_reader import ClientReader
-from proxy.wire.connection import DEAF, HEAD, Connection, Wire
+from proxy.wire.connection import DEAF, HEAD, Wire
 from proxy.wire.state import Serving
 from proxy.wire.sweep import NEVER
 
@@ -27,17 +28,17 @@ class Stall:
     It runs beside the deadline of what the client sends: a client can be late with either.
     """
 
-    def __init__(self, connection: Connection, idle: float) -> None:
+    def __init__(self, connection: "ClientDeadlines", idle: float) -> None:
         self._connection = connection
         self._idle = idle
-        self._left = connection.transport.get_write_buffer_size()
+        self._left = connection.unsent()
         self._sweep = connection.wire.sweep
         self.deadline = self._sweep.after(idle)
         self._sweep.watched.add(self)
 
     def expired(self) -> None:
         """See whether anything has been taken since the last look."""
-        left = self._connection.transport.get_write_buffer_size()
+        left = self._connection.unsent()
         if left < self._left:
             self._left = left
             self.deadline = self._sweep.after(self._idle)
@@ -60,7 +61,7 @@ class ClientDeadlines(ClientReader):
         super().__init__(wire, timeouts)
         self.deadline = wire.sweep.after(timeouts.keep_alive)
         self.leaving = self.ended = False
-        self.joining: asyncio.Task[object] | None = None
+        self.joining: asyncio.Task[None] | None = None
         self._probes = 0
         self._linger_until = NEVER
         self._stall: Stall | None = None
@@ -86,6 +87,7 @@ class ClientDeadlines(ClientReader):
         """Begin to wait for a request."""
         super().connection_made(transport)
         self.joining = None
+        self.secure = transport.get_extra_info("ssl_object") is not None
         self.deadline = self.wire.sweep.after(self.timeouts.keep_alive)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -104,8 +106,12 @@ class ClientDeadlines(ClientReader):
         self.deadline = NEVER
 
     def eof_received(self) -> bool:
-        """Answer what was asked before the end (RFC 9112 §9.6), if anything was."""
+        """Answer what was asked before the end (RFC 9112 §9.6), if anything was; over TLS nothing could be sent."""
         self.ended = True
+        if self.secure:
+            self.flow.end()
+            self.finish()
+            return False
         if self.state is CLOSING or self.reading.inside or (self.state is IDLE and self._arrived is None):
             return False
         self.deadline = self.wire.sweep.after(0)
@@ -147,11 +153,29 @@ class ClientDeadlines(ClientReader):
             self._body_late()
 
     def _linger_over(self) -> None:
-        """Close, if the last answer has left; whether the client still takes it, the stall tells."""
-        if self.transport.get_write_buffer_size():
-            self.deadline = self.wire.sweep.after(LINGER)
+        """Close, if the last answer has left; whether the client still takes it, the stall tells.
+
+        Over TLS that says goodbye, which a client that only waits may never answer: it is waited for as long again.
+        """
+        self.deadline = self.wire.sweep.after(LINGER)
+        if self.unsent():
+            return
+        if self.transport.is_closing():
+            self.transport.abort()  # no reset: the kernel may have some of the answer left to send
         else:
-            self.transport.close()  # no reset: the kernel may have some of the answer left to send
+            self.close()
+
+    def unsent(self) -> int:
+        """Return how many bytes the kernel has not taken yet; below TLS none can be seen, and any count as one."""
+        return self.transport.get_write_buffer_size() or (1 if self.secure and self._waits_below() else 0)
+
+    def _waits_below(self) -> bool:
+        sock = self.transport.get_extra_info("socket")
+        if sock is None:
+            return False
+        with selectors.DefaultSelector() as selector:
+            selector.register(sock.fileno(), selectors.EVENT_WRITE)
+            return not selector.select(0)
 
     def _body_late(self) -> None:
         if self.held or self.state is STARTED:  # it is not the client that is slow, or the answer's bytes count as well
@@ -193,7 +217,9 @@ class ClientDeadlines(ClientReader):
         self.wire.outbox.post()
         self._begin_stall()
         if (request is None or request.body.complete) and self.reading is HEAD and not self._unread:
-            self.transport.close()
+            if self.secure:
+                self.deadline = self.wire.sweep.after(LINGER)
+            self.close()
             return
         self.turn(DEAF)
         self.take_unread()
@@ -202,5 +228,5 @@ class ClientDeadlines(ClientReader):
         if self.transport.can_write_eof() and not self.ended:
             with contextlib.suppress(OSError):  # a reset that nobody has noticed yet
                 self.transport.write_eof()
-        else:
-            self.transport.close()
+        elif self.ended or not self.secure:  # behind TLS's goodbye nothing more would be read: that comes later
+            self.close()

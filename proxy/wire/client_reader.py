@@ -37,12 +37,18 @@ class ClientReader(Connection):
         super().__init__(wire)
         self.flow = Flow(wire.loop)
         self.timeouts = timeouts
+        self.secure = False  # whether the client speaks TLS
         self.state = Serving.IDLE
         self.current: Request | None = None  # the one that is being answered
         self._arrived: Request | GatewayError | None = None  # the one that is to be answered next
         self._head = b""  # of a head that has come in part
         self._unread = b""  # what came behind the current request
         self._chunks: Chunks | None = None
+
+    @property
+    def scheme(self) -> bytes:
+        """The scheme of the URLs by which the client knows the gateway."""
+        return b"https" if self.secure else b"http"
 
     def new_parser(self) -> HttpRequestParser:
         """Return a parser of requests."""
@@ -132,6 +138,8 @@ class ClientReader(Connection):
         if len(control) > 1 or b"host" not in control:
             self.parser = self.new_parser()  # it may wait for a body, or have stopped at an upgrade
         request = self._arrived = read_request(line, lines, control)
+        if self.secure:
+            request.scheme = b"https"
         body = request.body
         if body is EMPTY:
             return

@@ -105,14 +105,16 @@ class Connection(asyncio.Protocol):
     def close(self) -> None:
         """Close in good order, behind everything that was sent."""
         self.wire.outbox.post()
-        self.transport.close()
+        if not self.transport.is_closing():  # asyncio's TLS forgets a connection that is closed twice
+            self.transport.close()
 
     def abort(self) -> None:
         """Close with a reset: what was under way has failed, and must not look complete."""
         if self.transport is None or self.lost:
             return
         sock = self.transport.get_extra_info("socket")
-        with contextlib.suppress(OSError):  # a Unix socket knows no reset, and a dead one needs none
+        # A Unix socket knows no reset, and a dead one needs none; behind TLS it may be gone already.
+        with contextlib.suppress(OSError, AttributeError):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         self.transport.abort()
 

@@ -1,13 +1,14 @@
 """Accepting: clients are taken on as long as there is room for them; the next waits in the kernel."""
 
 import asyncio
+import contextlib
 import socket
-import ssl
 from collections.abc import Callable
 
 from proxy.wire.client import UNIX, ClientConnection
 from proxy.wire.clients import Clients
 from proxy.wire.connection import Wire
+from proxy.wire.handshake import Handshake
 from proxy.wire.sweep import NEVER
 
 # What is accepted in one turn of the loop: those who are connected have their turns in between.
@@ -22,7 +23,7 @@ class Listener:
     """Accepts the clients of one listening socket, for as long as they are not too many.
 
     The servers of asyncio and uvloop accept whatever comes, and know no pause. Where no file can be opened the one
-    tries a hundred times over and the other closes the connection. `tls` is what each new connection begins with.
+    tries a hundred times over and the other closes the connection. With `tls` each new connection begins with that.
     """
 
     def __init__(
@@ -32,18 +33,18 @@ class Listener:
         clients: Clients,
         connect: Callable[[str], ClientConnection],
         starved: Callable[[OSError], None],
-        tls: ssl.SSLContext | None = None,
+        tls: Handshake | None = None,
     ) -> None:
-        self.tls = tls
         self.deadline = NEVER  # when to look again, while accepting is paused
         self._wire = wire
         self._sock = sock
         self._clients = clients
         self._connect = connect
         self._starved = starved
+        self._tls = tls
         self._open = self._paused = True
         self._told = float("-inf")
-        self._joining: set[asyncio.Task[object]] = set()
+        self._joining: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
         """Accept from now on."""
@@ -107,19 +108,21 @@ class Listener:
     def _join(self, sock: socket.socket, address: str) -> None:
         """Connect a client that has been accepted; it counts from now on."""
         client = self._connect(address)
-        loop = self._wire.loop
-        within = None if self.tls is None else client.timeouts.client_header
-        task = loop.create_task(
-            loop.connect_accepted_socket(lambda: client, sock, ssl=self.tls, ssl_handshake_timeout=within)
-        )
+        task = self._wire.loop.create_task(self._connected(client, sock))
         client.joining = task
         self._joining.add(task)
         task.add_done_callback(lambda done: self._joined(done, client, sock))
 
-    def _joined(self, task: "asyncio.Task[object]", client: ClientConnection, sock: socket.socket) -> None:
+    async def _connected(self, client: ClientConnection, sock: socket.socket) -> None:
+        if self._tls is not None:
+            await self._tls.shake(client, sock)
+        else:
+            with contextlib.suppress(OSError):  # it has gone already
+                await self._wire.loop.connect_accepted_socket(lambda: client, sock)
+
+    def _joined(self, task: "asyncio.Task[None]", client: ClientConnection, sock: socket.socket) -> None:
         self._joining.discard(task)
-        failed = task.cancelled() or task.exception() is not None  # a handshake that fails is no news
-        if failed and client.joining is not None:  # else its own end is told to it
+        if client.joining is not None:  # it has not come to be connected, so its end is told to nobody else
             client.joining = None
             self._clients.discard(client)
             sock.close()

@@ -26,14 +26,15 @@ RequestLine = tuple[bytes, bytes, bool, int]
 class Request:
     """A request under way. `lines` are the fields that may cross, `control` those that the gateway writes anew.
 
-    `host` is the authority that was asked for, `absolute` whether the target itself named it. `keep` says whether the
-    client's connection may take another request after it, `upgrade` which protocols may take over the connection,
-    `here` that the gateway itself is asked. `rare` holds ready lines for the origin; `expects` is said of a client
-    that waits for `100 Continue`. `broken` is set when the body turns out malformed, or comes too late. `scrub` hides
-    in its answers what the route says must not be seen.
+    `host` is the authority that was asked for, `absolute` whether the target itself named it, `scheme` whether it came
+    by way of TLS. `keep` says whether the client's connection may take another request after it, `upgrade` which
+    protocols may take over the connection, `here` that the gateway itself is asked. `rare` holds ready lines for the
+    origin; `expects` is said of a client that waits for `100 Continue`. `broken` is set when the body turns out
+    malformed, or comes too late. `scrub` hides in its answers what the route says must not be seen.
     """
 
     # What few requests have stands on the class: most objects are made without it.
+    scheme: bytes = b"http"
     absolute: bool = False
     framing: bytes = b""
     rare: bytes = b""

@@ -4,7 +4,8 @@ import pytest
 
 from proxy.core.referral import Referral
 
-GATEWAY = b"localhost:8080"
+HOST = b"localhost:8080"
+GATEWAY = b"http://" + HOST
 PLAIN = Referral(b"api.example", 443)
 MOVED = Referral(b"api.example", 443, base=b"/base", prefix=b"/here")
 STRIPPED = Referral(b"api.example", 443, prefix=b"/here")
@@ -87,7 +88,7 @@ LINES = [
 @pytest.mark.parametrize(("said", "read"), LINES)
 def test_fields(said: bytes, read: bytes) -> None:
     """Location, Content-Location, Refresh and Link; what needs no change keeps its bytes."""
-    assert PLAIN.lines([said], GATEWAY) == [read]
+    assert PLAIN.lines([said], HOST) == [read]
 
 
 @pytest.mark.parametrize(
@@ -121,7 +122,7 @@ COOKIES = [
 @pytest.mark.parametrize(("referral", "said", "read"), COOKIES)
 def test_cookies(referral: Referral, said: bytes, read: bytes) -> None:
     """A cookie is one that a client on plain http at the gateway keeps and sends back."""
-    assert referral.lines([b"Set-Cookie: %b\r\n" % said], GATEWAY) == [b"Set-Cookie: %b\r\n" % read]
+    assert referral.lines([b"Set-Cookie: %b\r\n" % said], HOST) == [b"Set-Cookie: %b\r\n" % read]
 
 
 def test_a_refresh_that_is_none_costs_no_time() -> None:

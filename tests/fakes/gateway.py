@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
@@ -14,6 +15,7 @@ from proxy.core.limits import Limits
 from proxy.core.route import LOGIN_PATHS, Route
 from proxy.core.routing import RouteTable
 from proxy.core.timeouts import Timeouts
+from proxy.core.tls_events import HandshakeFailed
 from proxy.exchange import Gateway
 from proxy.listen import open_socket
 from proxy.way import Way
@@ -21,6 +23,7 @@ from proxy.wire.client import ClientConnection
 from proxy.wire.clients import Clients
 from proxy.wire.connection import Wire
 from proxy.wire.flow import Outbox
+from proxy.wire.handshake import Handshake, HasContext
 from proxy.wire.listener import Listener
 from proxy.wire.pool import Pool
 from proxy.wire.sweep import Sweep
@@ -73,9 +76,14 @@ class RawClient:
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def to(cls, port: int, local: str = "127.0.0.1") -> AsyncIterator["RawClient"]:
-        """Connect to a loopback port, from a loopback address."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(local, 0))
+    async def to(
+        cls, port: int, tls: ssl.SSLContext | None = None, local: str = "127.0.0.1"
+    ) -> AsyncIterator["RawClient"]:
+        """Connect to a loopback port, which is to be `localhost` where TLS is spoken, from a loopback address."""
+        name = None if tls is None else "localhost"
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", port, ssl=tls, server_hostname=name, local_addr=(local, 0)
+        )
         try:
             yield cls(reader, writer)
         finally:
@@ -149,6 +157,7 @@ class Bench:
     time: Time
     clients: Clients
     starved: list[OSError]
+    failed: list[HandshakeFailed]
     finished: list[Finished] = field(default_factory=list)
     told: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -186,9 +195,11 @@ class Bench:
         (only,) = self.clients
         return cast("ClientConnection", only)
 
-    def client(self, local: str = "127.0.0.1") -> contextlib.AbstractAsyncContextManager[RawClient]:
+    def client(
+        self, tls: ssl.SSLContext | None = None, local: str = "127.0.0.1"
+    ) -> contextlib.AbstractAsyncContextManager[RawClient]:
         """Connect a client, from a loopback address."""
-        return RawClient.to(self.port, local)
+        return RawClient.to(self.port, tls, local)
 
 
 def complaints() -> list[dict[str, Any]]:
@@ -209,7 +220,7 @@ def default_route(port: int) -> Route:
 
 
 @contextlib.asynccontextmanager
-async def gateway_to(
+async def gateway_to(  # noqa: PLR0913  each is what some test is about
     port: int,
     *,
     route: Callable[[Route], Route] = lambda route: route,
@@ -218,8 +229,9 @@ async def gateway_to(
     limits: Limits = Limits(),
     timeouts: Timeouts = Timeouts(),
     access: Access = Access(),
+    certificate: HasContext | None = None,
 ) -> AsyncIterator[Bench]:
-    """Run the forwarding path in front of an origin on a loopback port."""
+    """Run the forwarding path in front of an origin on a loopback port; with a certificate, clients speak TLS."""
     loop, time = asyncio.get_running_loop(), Time()
     routes = routes or [route(replace(default_route(port), timeouts=timeouts))]
     injected = frozenset(each.injection.field or b"" for each in routes)
@@ -249,9 +261,11 @@ async def gateway_to(
     def accepted(address: str) -> ClientConnection:
         return ClientConnection(wire, timeouts, gateway.serve, clients, address)
 
-    listener = Listener(wire, sock, clients, accepted, starved.append)
+    failed: list[HandshakeFailed] = []
+    tls = None if certificate is None else Handshake(certificate, failed.append)
+    listener = Listener(wire, sock, clients, accepted, starved.append, tls)
     listener.start()
-    bench = Bench(sock.getsockname()[1], gateway, ways[0].pool, source, wire, time, clients, starved)
+    bench = Bench(sock.getsockname()[1], gateway, ways[0].pool, source, wire, time, clients, starved, failed)
     try:
         yield bench
     finally:

@@ -33,7 +33,7 @@ def gated(gate: asyncio.Event) -> Script:
 async def many(bench: Bench, count: int, local: str = GREEDY) -> AsyncIterator[list[RawClient]]:
     """Connect many clients from one address, some at a time."""
     async with contextlib.AsyncExitStack() as stack:
-        yield [await stack.enter_async_context(bench.client(local)) for _ in range(count)]
+        yield [await stack.enter_async_context(bench.client(local=local)) for _ in range(count)]
 
 
 # --- connections
@@ -66,7 +66,7 @@ async def test_1000_connections_that_never_end_their_head_leave_room_too() -> No
         await bench.until(lambda: len(bench.clients) == 1000)
         await bench.turns(50)
         await bench.pass_time(2)
-        async with bench.client(OTHER) as other:
+        async with bench.client(local=OTHER) as other:
             assert (await other.get()).status == 200
 
 
@@ -81,7 +81,7 @@ async def test_a_peer_that_comes_back_at_once_closes_its_own() -> None:
         await bench.until(lambda: len(bench.clients) == 10)
         for _ in range(10):
             await bench.pass_time(2)
-            async with bench.client(GREEDY) as one_more:
+            async with bench.client(local=GREEDY) as one_more:
                 assert (await one_more.get()).status == 200
         assert [(await other.get()).status for other in others] == [200] * 3
 
@@ -97,7 +97,7 @@ async def test_a_request_under_way_is_never_given_up_for_another() -> None:
         for client in busy:
             await client.send(GET)
         await origin.got(5)
-        async with bench.client(OTHER) as other:
+        async with bench.client(local=OTHER) as other:
             await other.send(GET)
             for _ in range(20):
                 await bench.pass_time(2)
@@ -115,7 +115,7 @@ async def test_a_peer_that_is_never_idle_leaves_room_too() -> None:
     async def keep_asking(bench: Bench, stop: asyncio.Event) -> None:
         nonlocal closings
         while not stop.is_set():
-            async with bench.client(GREEDY) as client:
+            async with bench.client(local=GREEDY) as client:
                 closing = False
                 while not (closing or stop.is_set()):
                     answer = await client.get()
@@ -162,7 +162,7 @@ async def test_one_peer_takes_no_more_than_half_while_others_are_refused() -> No
         raw_origin(script) as origin,
         gateway_to(origin.port, limits=Limits(max_in_flight=10)) as bench,
         many(bench, 11) as greedy,
-        bench.client(OTHER) as other,
+        bench.client(local=OTHER) as other,
     ):
         for client in greedy[:10]:
             await client.send(GET)

@@ -8,17 +8,20 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 
 import pytest
 import trustme
 
 from proxy.core.address import TcpAddress, UnixAddress
 from proxy.core.timeouts import Timeouts
+from proxy.core.tls_events import HandshakeFailed
 from proxy.listen import open_socket
 from proxy.wire.client import ClientConnection
 from proxy.wire.clients import Clients
 from proxy.wire.connection import Wire
 from proxy.wire.flow import Outbox
+from proxy.wire.handshake import Handshake
 from proxy.wire.listener import Listener
 from proxy.wire.sweep import Sweep
 from tests.fakes.gateway import RawClient, Time
@@ -44,6 +47,7 @@ class Stand:
     tls: ssl.SSLContext | None = None
     address: TcpAddress | UnixAddress = TcpAddress("127.0.0.1", 0)
     starved: list[OSError] = field(default_factory=list)
+    failed: list[HandshakeFailed] = field(default_factory=list)
     time: Time = field(default_factory=Time)
 
     @contextlib.asynccontextmanager
@@ -54,7 +58,8 @@ class Stand:
         self.clients = Clients(self.limit)
         sock = open_socket(self.address)
         self.port = sock.getsockname()[1] if isinstance(self.address, TcpAddress) else 0
-        self.listener = Listener(wire, sock, self.clients, self.client, self.starved.append, self.tls)
+        tls = None if self.tls is None else Handshake(SimpleNamespace(context=self.tls), self.failed.append)
+        self.listener = Listener(wire, sock, self.clients, self.client, self.starved.append, tls)
         self.listener.start()
         try:
             yield self

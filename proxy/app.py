@@ -11,16 +11,20 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from proxy.client_keys import KeyWatch
 from proxy.config.settings import Config
 from proxy.core.address import Address, Upstream
 from proxy.core.credential import Verification
 from proxy.core.events import Finished
+from proxy.core.hosts import Hosts
+from proxy.core.keys import Keys
 from proxy.core.problem import NAME
 from proxy.core.route import Route
 from proxy.core.routing import RouteTable, Rules
 from proxy.core.token_events import ClockJumped, TokenEvent
 from proxy.errors import StartError
 from proxy.exchange import Gateway
+from proxy.judge import Judge
 from proxy.listen import BACKLOG, bound, open_socket
 from proxy.tokens.cache import token_cache
 from proxy.tokens.drift import Drift
@@ -72,10 +76,16 @@ class App:
         self.pools: dict[tuple[str, str, int, Verification], Pool] = {}
         table = RouteTable(config.routes)
         self.ways = [self._way(rules) for rules in table.rules]
-        self.gateway = Gateway(
-            self.wire, self.ways, table, observers.finished, config.limits.max_in_flight, config.access, self.pseudonym
-        )
+        keys = Keys()
+        self.key_watch = KeyWatch(config.access.client_keys, keys, loop, observers.token)
+        self.judge = Judge(config.access, table, keys, config.limits.max_in_flight, self.pseudonym)
+        self.gateway = Gateway(self.wire, self.ways, self.judge, observers.finished)
         self._servers: list[asyncio.Server] = []
+
+    @property
+    def hosts(self) -> Hosts:
+        """The Host names that are answered."""
+        return self.judge.hosts
 
     # --- composition
     def _sources(self, tell: Callable[[TokenEvent], None]) -> dict[str, Reuse]:
@@ -127,6 +137,7 @@ class App:
     async def start(self, sockets: Sequence[socket.socket] = ()) -> None:
         """Listen, on sockets that are open already or on the configured addresses, and log in. Raises StartError."""
         timeouts = self.config.timeouts
+        await self.key_watch.start()
         self.wire.sweep.start(self.wire.loop)
         for sock in sockets or [open_socket(address) for address in self.config.server.listen]:
             server = await self.wire.loop.create_server(
@@ -166,6 +177,7 @@ class App:
         for pool in self.pools.values():
             pool.close()
         self.drift.stop()
+        await self.key_watch.close()
         for source in self.sources.values():
             await source.close()
         self.wire.sweep.stop()

@@ -16,6 +16,8 @@ from proxy.core.address import Address, TcpAddress
 from proxy.core.events import Finished
 from proxy.core.token_events import (
     ClockJumped,
+    KeyChanged,
+    KeyUnavailable,
     LoginFailed,
     LoginSucceeded,
     Outcome,
@@ -76,7 +78,7 @@ async def gateway(
         if admin_socket is None and config.admin.listen is not None:
             admin_socket = open_socket(config.admin.listen)
         if admin_socket is not None:
-            runner = await listen(AppView(app, metrics), admin_socket)
+            runner = await listen(AppView(app, metrics), admin_socket, app.hosts)
             stack.push_async_callback(runner.cleanup)
         stack.push_async_callback(app.stop)
         await app.start(sockets)
@@ -111,6 +113,12 @@ def tell(event: TokenEvent) -> None:
             log.warning("refusals doubted: a new token was refused too", credential=event.credential, for_s=wait)
         case ClockJumped():
             log.info("the clock has jumped: tokens are refreshed", by_s=round(event.seconds, 1))
+        case KeyChanged():
+            log.info("client key changed", client=event.name)
+        case KeyUnavailable():
+            log.warning(
+                "client key cannot be read; the one before stays in force", client=event.name, cause=event.cause
+            )
 
 
 def url(address: Address) -> str:

@@ -1,6 +1,7 @@
 """From validated tables to the values of `core`: defaults that depend on other keys, and what does not fit together."""
 
 import ipaddress
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
@@ -10,15 +11,19 @@ from urllib.parse import urlsplit
 
 from proxy.config import credentials, kinds, schema
 from proxy.config.lines import Path
+from proxy.config.secrets import File
 from proxy.config.settings import Admin, Config, Log, LogFormat, LogLevel, Server
 from proxy.core.access import Access
 from proxy.core.address import Address, TcpAddress, Upstream
 from proxy.core.credential import Credential, Verification
 from proxy.core.limits import Limits
 from proxy.core.route import ClientAuthorization, Route
+from proxy.core.secret import SecretSource
 from proxy.core.timeouts import Timeouts
 
 NONE = "none"
+ONE_KEY = "default"  # the name of the key that is given without one
+NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 NO_ROUTE = (
     'no route: write [[routes]] with upstream = "https://…" and a [credentials.NAME] into iam-proxy.toml, '
     "or set IAM_PROXY_UPSTREAM, IAM_PROXY_APIKEY and IAM_PROXY_SECRETKEY"
@@ -52,7 +57,13 @@ class Build:
             credentials=MappingProxyType(made),
             server=Server(server.listen, server.drain_timeout),
             admin=Admin(admin.listen),
-            access=Access(access.allow),
+            access=Access(
+                access.allow,
+                access.allowed_hosts,
+                access.cors_origins,
+                MappingProxyType(client_keys(access)),
+                access.trusted_proxies,
+            ),
             limits=Limits(
                 limits.max_header_size,
                 limits.replay_buffer,
@@ -77,6 +88,8 @@ class Build:
         server = cast("schema.Server | None", self.sections["server"])
         access = cast("schema.Access | None", self.sections["access"])
         admin = cast("schema.Admin | None", self.sections["admin"])
+        if access is not None:
+            self._client_keys(access)
         if server is not None and access is not None and not Access(access.allow).beyond_loopback:
             for address in server.listen:
                 if beyond_loopback(address):
@@ -84,6 +97,17 @@ class Build:
                     self.mistake(("server", "listen"), f"{address} is reached from beyond this machine; {words}")
         if admin is not None and admin.listen is not None and beyond_loopback(admin.listen):
             self.mistake(("admin", "listen"), "not yet supported; the admin listener answers loopback alone")
+
+    def _client_keys(self, access: schema.Access) -> None:
+        for name, key in client_keys(access).items():
+            path = ("access", "client_keys", name)
+            if not NAME.fullmatch(name):
+                self.mistake(path, "is no name for the log; expected letters, digits, dots, hyphens and underscores")
+            if isinstance(key, File) and key.exposed():
+                self.warnings.append(f"access.client_keys.{name}: {key.path} can be read by others; chmod 600 it")
+        if access.client_key is not None and ONE_KEY in access.client_keys:
+            words = f'client_keys has one named "{ONE_KEY}" as well; expected one of the two'
+            self.mistake(("access", "client_key"), words)
 
     # --- routes
     def _routes(self) -> dict[int, Route]:
@@ -188,6 +212,12 @@ class Build:
 
     def _file(self, name: str | None) -> str | None:
         return None if name is None else str(self.folder / name)
+
+
+def client_keys(access: schema.Access) -> dict[str, SecretSource]:
+    """Return the client keys by name, the one without a name among them."""
+    one = {} if access.client_key is None else {ONE_KEY: access.client_key}
+    return {**access.client_keys, **one}
 
 
 def beyond_loopback(address: Address) -> bool:

@@ -10,7 +10,8 @@ class Finished:
     `status` is 0 where no answer was sent (the client left first). `code` is that of our own answer, or of the error
     that cut an answer of the origin short; `cause` is for the log alone. `received` and `sent` count body bytes as
     they crossed the client's connection, `attempts` how often the request was sent to the origin, `duration` is in
-    seconds. `replay` is None, or how the replay ended: "accepted", "refused", "failed" or "impossible".
+    seconds. `replay` is None, or how the replay ended: "accepted", "refused", "failed" or "impossible". `peer` is the
+    client's address, `proxy` that of the trusted proxy that has told it, if one has; `client` is the name of its key.
     """
 
     route: str
@@ -27,4 +28,6 @@ class Finished:
     duration: float = 0.0
     credential: str | None = None
     replay: str | None = None
+    client: str | None = None
+    proxy: str | None = None
     cut: bool = False

@@ -1,4 +1,4 @@
-"""What becomes of logins and tokens, told to the observers: facts, never a secret or a token."""
+"""What becomes of logins, tokens and client keys, told to the observers: facts, never a secret or a token."""
 
 import enum
 from dataclasses import dataclass
@@ -71,4 +71,19 @@ class ClockJumped:
     seconds: float
 
 
-TokenEvent = LoginSucceeded | LoginFailed | TokenRefused | RefusalsDoubted | ClockJumped
+@dataclass(frozen=True, slots=True)
+class KeyChanged:
+    """A client key has another value now; the one before opens nothing any more."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyUnavailable:
+    """A client key can no longer be read; the one known before stays in force. `cause` is for the log."""
+
+    name: str
+    cause: str
+
+
+TokenEvent = LoginSucceeded | LoginFailed | TokenRefused | RefusalsDoubted | ClockJumped | KeyChanged | KeyUnavailable

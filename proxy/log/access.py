@@ -51,6 +51,10 @@ class AccessLog:
         }
         if fact.credential is not None:
             line["credential"] = fact.credential
+        if fact.client is not None:
+            line["client"] = fact.client
+        if fact.proxy is not None:
+            line["proxy"] = fact.proxy
         if fact.code is not None:
             line["code"] = fact.code
         if fact.cause:

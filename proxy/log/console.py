@@ -15,7 +15,7 @@ RESET, DIM, BOLD, RED, GREEN, YELLOW, CYAN = (
 )
 LEVELS = {"warning": YELLOW, "error": RED, "critical": RED}
 # What says more about a request than its line does, where it is out of the ordinary.
-TELLING = ("code", "cause", "cut", "attempts", "replay", "peer")
+TELLING = ("code", "cause", "cut", "attempts", "replay", "peer", "client")
 USUAL: dict[str, object] = {"attempts": 1, "peer": "127.0.0.1"}
 
 

@@ -51,7 +51,10 @@ class ClientConnection(ClientReader):
         super().__init__(wire, timeouts)
         self.leaving = self.ended = False
         self.address = ""
+        self.scheme = b"http"
         self.admitted = False  # whether requests of this peer are answered at all
+        self.trusted = False  # whether what it says of its own clients is believed
+        self.settled = False  # whether there is nothing more to know of it
         self.forwarded = b""  # the fields that tell the origin of this client
         self.sent = 0  # bytes of the current answer's body, as framed for this client
         self._serve = serve
@@ -67,7 +70,9 @@ class ClientConnection(ClientReader):
         super().connection_made(transport)
         peer = transport.get_extra_info("peername")
         self.address = peer[0] if isinstance(peer, tuple) else UNIX
-        self.forwarded = forwarded(self.address)
+        if transport.get_extra_info("ssl_object") is not None:
+            self.scheme = b"https"
+        self.forwarded = forwarded(self.address, self.scheme)
         self._clients.add(self)
         self.deadline = self.wire.sweep.after(self.timeouts.keep_alive)
         self.flow.start(self._serve(self))
@@ -278,7 +283,7 @@ def switching(answer: Answer) -> bytes:
     return b"Connection: Upgrade\r\nUpgrade: %b\r\n" % answer.upgrade
 
 
-def forwarded(address: str) -> bytes:
+def forwarded(address: str, scheme: bytes) -> bytes:
     """Return the X-Forwarded fields that are the same for a whole connection; a Unix socket's peer has no address."""
     line = b"" if address == UNIX else b"X-Forwarded-For: %b\r\n" % address.encode()
-    return line + b"X-Forwarded-Proto: http\r\n"
+    return b"%bX-Forwarded-Proto: %b\r\n" % (line, scheme)

@@ -3,6 +3,7 @@
 import re
 
 from proxy.core.fields import AUTHORIZATION, Control, Lines, nominated, options, without
+from proxy.core.forwarded import Forwarded
 from proxy.errors import BadRequest, GatewayError, MethodNotAllowed
 from proxy.wire.body import CHUNKED, EMPTY, LENGTH, Body, read_length
 from proxy.wire.target import GOOD_HOSTS, good_host, read_target
@@ -28,7 +29,8 @@ class Request:
     `host` is the authority that was asked for, `absolute` whether the target itself named it. `keep` says whether the
     client's connection may take another request after it, `upgrade` which protocols may take over the connection,
     `here` that the gateway itself is asked. `rare` holds ready lines for the origin; `expects` is said of a client
-    that waits for `100 Continue`. `broken` is set when the body turns out malformed, or comes too late.
+    that waits for `100 Continue`. `told` is what a trusted proxy says of its client. `broken` is set when the body
+    turns out malformed, or comes too late.
     """
 
     # What few requests have stands on the class: most objects are made without it.
@@ -39,6 +41,7 @@ class Request:
     expects: bool = False
     here: bool = False
     broken: GatewayError | None = None
+    told: Forwarded | None = None
 
     def __init__(
         self, line: RequestLine, target: bytes, host: bytes, lines: Lines, control: Control, body: Body

@@ -39,7 +39,7 @@ class Admin:
 async def admin_of(app: App) -> AsyncIterator[Admin]:
     """Run an admin listener for a gateway."""
     sock = open_socket(TcpAddress("127.0.0.1", 0))
-    runner = await listen(AppView(app, Metrics()), sock)
+    runner = await listen(AppView(app, Metrics()), sock, app.hosts)
     try:
         async with aiohttp.ClientSession() as session:
             yield Admin(session, f"http://{bound(sock)}")

@@ -9,11 +9,13 @@ from proxy.core.access import Access
 from proxy.core.address import Upstream
 from proxy.core.credential import DEFAULT_REJECT
 from proxy.core.events import Finished
+from proxy.core.keys import Keys
 from proxy.core.limits import Limits
 from proxy.core.route import LOGIN_PATHS, Route
 from proxy.core.routing import RouteTable
 from proxy.core.timeouts import Timeouts
 from proxy.exchange import Gateway
+from proxy.judge import Judge
 from proxy.way import Way
 from proxy.wire.client import ClientConnection
 from proxy.wire.clients import Clients
@@ -224,7 +226,10 @@ async def gateway_to(
     def noted(fact: Finished) -> None:
         bench.note(fact)
 
-    gateway = Gateway(wire, ways, table, noted, limits.max_in_flight, access, PSEUDONYM)
+    keys = Keys()
+    for name, key in access.client_keys.items():
+        keys.set(name, key.read())
+    gateway = Gateway(wire, ways, Judge(access, table, keys, limits.max_in_flight, PSEUDONYM), noted)
     server = await loop.create_server(lambda: ClientConnection(wire, timeouts, gateway.serve, clients), "127.0.0.1", 0)
     bound = server.sockets[0].getsockname()[1]
     bench = Bench(bound, gateway, ways[0].pool, source, wire, time, clients)

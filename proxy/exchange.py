@@ -116,7 +116,7 @@ class Exchange:
         found = gateway.judge.judge(self.client, self.request, self.fact, gateway.in_flight)
         if isinstance(found, bytes):
             self.fact.status = NO_CONTENT
-            return self._own(found, b"")
+            return self.client.own_answer(found, b"")
         self.way = way = gateway.ways[found.index]
         self.fact.route, self.fact.credential = way.label, way.route.credential
         if way.source is None or way.keeps_own(self.request):
@@ -285,14 +285,10 @@ class Exchange:
         fact.status = int(error.status)
         if isinstance(error, BadRequest):
             self.request.keep = False  # interface.md: `bad_request` closes the connection
-        return self._own(*problem(error, fact.request_id))
-
-    def _own(self, head: bytes, body: bytes) -> bool:
-        """Send an answer of the gateway's own, which pages of listed origins may read."""
-        cors = self.gateway.cors
-        if cors is not None:
-            head = cors.own(head, self.request.control.get(b"origin"))
-        return self.client.own_answer(head, body)
+        head, body = problem(error, fact.request_id)
+        if self.gateway.cors is not None:
+            head = self.gateway.cors.own(head, self.request.control.get(b"origin"))
+        return client.own_answer(head, body)
 
     def _tell(self) -> None:
         fact = self.fact

@@ -48,7 +48,7 @@ def take_key(control: Control, keys: Keys, *, absolute: bool) -> str | None:
     A request for an absolute target carries the gateway's own credential in Proxy-Authorization (RFC 9110 §11.7.1).
     """
     key = control.pop(FIELD, None)
-    by_field = None if key is None else keys.owner(key)
+    by_field = None if key is None else keys.owner(key.strip(b" \t"))
     by_password = keys.bearer(control.get(AUTHORIZATION))
     if by_password is not None:
         del control[AUTHORIZATION]  # it is a key of ours, so it is no credential of the caller's own
@@ -61,7 +61,7 @@ def basic_password(value: bytes) -> bytes | None:
     if scheme.lower() != b"basic":
         return None
     try:
-        pair = base64.b64decode(encoded.strip(b" "), validate=True)
+        pair = base64.b64decode(encoded.strip(b" \t"), validate=True)
     except binascii.Error:
         return None
     _, colon, password = pair.partition(b":")

@@ -212,6 +212,14 @@ async def test_a_page_that_connection_hides() -> None:
     assert origin.arrived == []
 
 
+async def test_an_absolute_target_with_a_name_that_is_known() -> None:
+    """It names this gateway by its port as well, whatever Host fields have been answered before."""
+    async with raw_origin() as origin, gateway_to(origin.port) as bench, bench.client() as client:
+        assert (await send(client, "GET /", host="localhost:1")).status == 200
+        assert (await send(client, "GET http://localhost:1/", host="localhost:1")).status == 421
+    assert len(origin.arrived) == 1
+
+
 async def test_an_absolute_target_hides_nothing() -> None:
     """The authority of the target is what counts, for Host and for Origin."""
     async with raw_origin() as origin, gateway_to(origin.port) as bench:

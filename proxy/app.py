@@ -30,6 +30,8 @@ from proxy.tokens.cache import token_cache
 from proxy.tokens.drift import Drift
 from proxy.tokens.issuers import issuer_of
 from proxy.tokens.reuse import Reuse
+from proxy.tokens.shared import shared
+from proxy.tokens.store import opened
 from proxy.way import Way
 from proxy.wire.client import ClientConnection
 from proxy.wire.clients import Clients
@@ -69,6 +71,7 @@ class App:
         injected = frozenset(route.injection.field or b"" for route in config.routes)
         self.wire = Wire(loop, Outbox(loop), Sweep(loop.time), config.limits.max_header_size, injected)
         self.observers = observers
+        self.store = None if config.tokens.store is None else opened(config.tokens.store)
         self.sources = self._sources(observers.token)
         self.drift = Drift(loop, time.time, self._clock_jumped)
         # RFC 9110 §7.6.3: a name of its own for each gateway, so that one behind another is no loop.
@@ -94,7 +97,7 @@ class App:
         used = {route.credential for route in self.config.routes}
         return {
             name: Reuse(
-                issuer_of(credential, loop),
+                shared(issuer_of(credential, loop), credential, self.store, clock=loop, cache=cache, on_event=tell),
                 credential,
                 clock=loop,
                 cache=cache,
@@ -164,6 +167,7 @@ class App:
             async with asyncio.timeout(self.config.server.drain_timeout):
                 await self.clients.gone()
         finished = not self.clients
+        await asyncio.gather(*(source.log_out() for source in self.sources.values()))
         await self.stop()
         return finished
 
@@ -180,6 +184,8 @@ class App:
         await self.key_watch.close()
         for source in self.sources.values():
             await source.close()
+        if self.store is not None:
+            await self.store.close()
         self.wire.sweep.stop()
         gc.unfreeze()
 

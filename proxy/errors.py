@@ -30,6 +30,8 @@ GatewayError                      an answer that the gateway makes itself
 ConfigError                       the configuration, with every mistake in it
 StartError                        the gateway could not start
 SecretUnavailable                 a secret's file, variable or command gave none
+StoreError                        the shared token store is of no use now
+└── StoreDamaged                  what it holds is not ours
 
 Each GatewayError carries what its answer needs: the status, the code of our own vocabulary and the error
 type of RFC 9209 §2.3. `detail` is written for the caller and never holds the cause; `cause` is for the log.
@@ -326,3 +328,11 @@ class StartError(Exception):
 
 class SecretUnavailable(Exception):
     """A secret's file, variable or command gave none; the message names the place, never a value."""
+
+
+class StoreError(Exception):
+    """The shared token store is of no use now; the message says why, without a password and without what it holds."""
+
+
+class StoreDamaged(StoreError):
+    """What the store holds is not ours or cannot be read: as good as nothing, and to be written over."""

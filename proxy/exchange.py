@@ -17,7 +17,8 @@ from proxy.tokens.source import TokenSource
 from proxy.way import Way
 from proxy.wire.answer import Answer
 from proxy.wire.body import EMPTY
-from proxy.wire.client import STARTED, ClientConnection
+from proxy.wire.client import ClientConnection
+from proxy.wire.client_deadlines import STARTED
 from proxy.wire.connection import BY_QUEUE, Wire
 from proxy.wire.origin import OriginConnection
 from proxy.wire.request import Request
@@ -83,7 +84,7 @@ class Gateway:
 class Exchange:
     """One request, and what became of it."""
 
-    __slots__ = ("began", "client", "fact", "gateway", "origin", "request", "tunnel", "way")
+    __slots__ = ("began", "client", "fact", "gateway", "origin", "request", "token", "tunnel", "way")
 
     def __init__(self, gateway: Gateway, client: ClientConnection, request: Request) -> None:
         self.gateway = gateway
@@ -91,6 +92,7 @@ class Exchange:
         self.request = request
         self.way: Way
         self.origin: OriginConnection | None = None
+        self.token: Token | None = None  # what was sent last
         self.tunnel: Tunnel | None = None
         self.began = gateway.now()
         self.fact = Finished("", request.method.decode(), request.target, client.address, gateway.id_for(request))
@@ -136,6 +138,7 @@ class Exchange:
         if token is None:
             token = await self._wait_for(source.token() if way.replays(self.request) else source.fresh())
         answer = await self._ask(token)
+        token = self.token or token
         if answer.status in way.reject_statuses and await self._refused(answer):
             return await self._recover(source, token, answer)
         if source.listening:
@@ -154,15 +157,20 @@ class Exchange:
 
     # --- send
     async def _ask(self, token: Token | None) -> Answer:
-        """Send the request and return the head of its answer. Raises OriginError, or what has broken the request."""
-        client, request, way = self.client, self.request, self.way
+        """Send the request and return the head of its answer. Raises OriginError, or what has broken the request.
+
+        What was sent is `self.token`: a newer one where the given one has died while there was no connection.
+        """
+        client, request, way, self.token = self.client, self.request, self.way, token
         body = request.body
         hold = body is not EMPTY and token is not None and body.replayable and way.asks_first(request)
         request_id = self.fact.request_id.encode()
-        head = way.head(client, request, token, request_id, expect=hold or request.expects)
         repeatable = body is EMPTY and request.method in SAFE
         while True:
-            self.origin = origin = way.pool.take(careful=not repeatable) or await self._connect()
+            self.origin = origin = way.pool.take(careful=not repeatable)
+            if origin is None or self.fact.attempts:
+                origin = await self._reach(origin)
+            head = way.head(client, request, self.token, request_id, expect=hold or request.expects)
             self.fact.attempts += 1
             origin.ask(client, request, head, way.route.timeouts, way.returned, hold=hold)
             while origin.answer is None and origin.fault is None and request.broken is None:
@@ -178,8 +186,22 @@ class Exchange:
                     return answer
                 # RFC 9110 §10.1.1: the expectation was ours, so it is for us to do without.
                 hold = False
-                head = way.head(client, request, token, request_id, expect=request.expects)
             self._release()
+
+    async def _reach(self, origin: OriginConnection | None) -> OriginConnection:
+        """Return this connection or another, with `self.token` live although time has passed. Raises GatewayError."""
+        source = self.way.source
+        while True:
+            self.origin = origin = origin or await self._connect()
+            if source is None or self.token is None:
+                return origin
+            current = source.current()
+            if current is not None:
+                self.token = current
+                return origin
+            # Not kept through the wait: the origin may close it, and others need its place.
+            self._release()
+            self.token, origin = await self._wait_for(source.token()), None
 
     async def _connect(self) -> OriginConnection:
         """Return a connection from the pool, new or given back; where the client leaves first, the pool has it back."""
@@ -209,14 +231,17 @@ class Exchange:
 
     async def _recover(self, source: TokenSource, token: Token, answer: Answer) -> Answer:
         """Invalidate that very token, and send the request once more with the next one if that can be done."""
-        if not self.way.route.replay or not self.request.body.replayable:
+        if not self._replayable():
             return self._unreplayable(source, token, answer)
         newer = await self._wait_for(source.renew(token, self._what()))
         if newer is None:
             return answer
+        if not self._replayable():  # more of the body has come meanwhile than is kept
+            return self._unreplayable(source, token, answer)
         self._release()
         self.fact.replay = "failed"
         answer = await self._ask(newer)
+        newer = self.token or newer
         if answer.status in self.way.reject_statuses and await self._refused(answer):
             source.replay_refused(newer, self._what())
             self.fact.replay = "refused"
@@ -225,6 +250,9 @@ class Exchange:
                 source.accepted(newer, self._what(), self.began)
             self.fact.replay = "accepted"
         return answer
+
+    def _replayable(self) -> bool:
+        return self.way.route.replay and self.request.body.replayable
 
     def _unreplayable(self, source: TokenSource, token: Token, answer: Answer) -> Answer:
         """Take note of the refusal for those who come next; the answer says so where a replay was wanted."""

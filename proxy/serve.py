@@ -22,7 +22,10 @@ from proxy.core.token_events import (
     LoginSucceeded,
     Outcome,
     RefusalsDoubted,
+    StoreFailed,
+    StoreRestored,
     TokenEvent,
+    TokenFound,
     TokenRefused,
 )
 from proxy.life import Signals
@@ -113,12 +116,25 @@ def tell(event: TokenEvent) -> None:
             log.warning("refusals doubted: a new token was refused too", credential=event.credential, for_s=wait)
         case ClockJumped():
             log.info("the clock has jumped: tokens are refreshed", by_s=round(event.seconds, 1))
-        case KeyChanged():
-            log.info("client key changed", client=event.name)
-        case KeyUnavailable():
-            log.warning(
-                "client key cannot be read; the one before stays in force", client=event.name, cause=event.cause
-            )
+        case KeyChanged() | KeyUnavailable():
+            tell_key(event)
+        case TokenFound():
+            log.info("token from the shared store", credential=event.credential, lifetime_s=round(event.lifetime))
+        case StoreFailed():
+            words = "the shared store is of no use: logging in without it"
+            log.warning(words, credential=event.credential, cause=event.cause)
+        case StoreRestored():
+            log.info("the shared store is of use again", credential=event.credential)
+
+
+def tell_key(event: KeyChanged | KeyUnavailable) -> None:
+    """Write what became of a client key into the log."""
+    log = structlog.get_logger()
+    if isinstance(event, KeyChanged):
+        log.info("client key changed", client=event.name)
+    else:
+        words = "client key cannot be read; the one before stays in force"
+        log.warning(words, client=event.name, cause=event.cause)
 
 
 def url(address: Address) -> str:

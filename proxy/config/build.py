@@ -12,13 +12,14 @@ from urllib.parse import urlsplit
 from proxy.config import credentials, kinds, schema
 from proxy.config.lines import Path
 from proxy.config.secrets import File
-from proxy.config.settings import Admin, Config, Log, LogFormat, LogLevel, Server
+from proxy.config.settings import Admin, Config, Log, LogFormat, LogLevel, Server, Tokens
 from proxy.core.access import Access
 from proxy.core.address import Address, TcpAddress, Upstream
 from proxy.core.credential import Credential, Verification
 from proxy.core.limits import Limits
 from proxy.core.route import ClientAuthorization, Route
 from proxy.core.secret import SecretSource
+from proxy.core.store import StoreFile
 from proxy.core.timeouts import Timeouts
 
 NONE = "none"
@@ -72,6 +73,7 @@ class Build:
                 limits.max_origin_connections,
             ),
             timeouts=self._timeouts(),
+            tokens=self._tokens(),
             log=Log(cast("LogFormat", log.format), cast("LogLevel", log.level), log.access),
             warnings=tuple(self.warnings),
             source=source,
@@ -82,6 +84,10 @@ class Build:
         if given is None:
             return Timeouts()
         return Timeouts(given.connect, given.response, given.idle, given.client_header, given.keep_alive)
+
+    def _tokens(self) -> Tokens:
+        store = cast("schema.Tokens", self.sections["tokens"]).store
+        return Tokens(StoreFile(str(self.folder / store.path)) if isinstance(store, StoreFile) else store)
 
     # --- who is let in
     def _access(self) -> None:
@@ -197,11 +203,11 @@ class Build:
         return credentials.credential(name, given, route.upstream, verification)
 
     def _plain_login(self, name: str, given: kinds.LoggingIn, using: Sequence[tuple[int, Route]]) -> None:
-        key, url = credentials.login_url(given, using[0][1].upstream)
-        split = urlsplit(url)
-        if split.scheme == "http" and not loopback(split.hostname or "") and not self._any_insecure(using):
-            words = "would send the keys over plain http; use https, or write insecure = true at the route"
-            self.mistake(("credentials", name, *key), f"{url} {words}")
+        for key, url in credentials.told(given, using[0][1].upstream):
+            split = urlsplit(url)
+            if split.scheme == "http" and not loopback(split.hostname or "") and not self._any_insecure(using):
+                words = "would send the keys over plain http; use https, or write insecure = true at the route"
+                self.mistake(("credentials", name, *key), f"{url} {words}")
 
     def _any_insecure(self, using: Sequence[tuple[int, Route]]) -> bool:
         return any(given is not None and given.insecure for given in (self.routes[index] for index, _ in using))

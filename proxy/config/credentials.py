@@ -14,6 +14,7 @@ from proxy.core.credential import DEFAULT_REJECT, UNAUTHORIZED, Credential, Reje
 from proxy.core.held import Held
 from proxy.core.injection import Injection
 from proxy.core.login_recipe import BasicAuth, Format, LoginRecipe
+from proxy.core.logout import Logout, PlatformLogout, Revocation, SessionEnd
 from proxy.core.oauth2 import ClientAuth, client_credentials
 from proxy.core.paths import joined
 from proxy.core.recipe import SUCCESSFUL, Recipe
@@ -26,10 +27,30 @@ BASIC = Injection(before=b"Basic ")
 
 def credential(name: str, given: kinds.Credential, upstream: Upstream, verification: Verification) -> Credential:
     """Return the value of a table; `upstream` is that of the first route with this credential."""
-    made = Credential(name, recipe(given, upstream), verification=verification, reject=reject(given))
+    how = recipe(given, upstream)
+    made = Credential(name, how, verification=verification, reject=reject(given))
     if not isinstance(given, kinds.LoggingIn):
         return made
-    return replace(made, ttl=given.ttl, sliding=given.sliding, max_age=given.max_age, login_timeout=given.login_timeout)
+    return replace(
+        made,
+        ttl=given.ttl,
+        sliding=given.sliding,
+        max_age=given.max_age,
+        login_timeout=given.login_timeout,
+        logout=logout(given, how),
+    )
+
+
+def logout(given: kinds.LoggingIn, how: Recipe | Held) -> Logout | None:
+    """Return how a session is ended, None where nothing is said of it."""
+    match given, how:
+        case kinds.LoggingIn(logout_url=None), _:
+            return None
+        case kinds.Apikey(logout_url=str() as url, app_id=app_id), _:
+            return PlatformLogout(url, app_id)
+        case kinds.OAuth2(logout_url=str() as url), LoginRecipe():
+            return Revocation(url, how)
+    return SessionEnd(str(given.logout_url), injection(given))
 
 
 def recipe(given: kinds.Credential, upstream: Upstream) -> Recipe | Held:
@@ -84,6 +105,13 @@ def login_url(given: kinds.LoggingIn, upstream: Upstream) -> tuple[Path, str]:
         case kinds.Apikey(login_url=str() as url):
             return ("login_url",), url
     return ("login_url",), f"{replace(upstream, base_path=joined(upstream.base_path, LOGIN))}"
+
+
+def told(given: kinds.LoggingIn, upstream: Upstream) -> Iterator[tuple[Path, str]]:
+    """Yield the URLs that are told secrets or tokens, behind the keys that say so."""
+    yield login_url(given, upstream)
+    if given.logout_url is not None:
+        yield ("logout_url",), given.logout_url
 
 
 def defaulted(given: kinds.Credential) -> bool:

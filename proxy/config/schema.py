@@ -11,6 +11,7 @@ from proxy.config.units import duration, size
 from proxy.core.access import Network
 from proxy.core.address import Address, Upstream
 from proxy.core.injection import Injection
+from proxy.core.store import StorePlace
 
 
 def positive(value: object) -> int:
@@ -193,7 +194,10 @@ class Route(Section):
 class Tokens(Section):
     """Where tokens are kept."""
 
-    store: Later = item('"memory" (later also "file:PATH", "redis://…")', default="memory")
+    store: Annotated[StorePlace | None, BeforeValidator(parts.store)] = item(
+        '"memory" | "file:PATH" | "redis://…" | "rediss://…": shared by processes and replicas, one login for all',
+        default="memory",
+    )
 
 
 class Log(Section):

@@ -51,6 +51,10 @@ class Reuse:
         """Take the token for stale: the clock has jumped, so it may be older than it seems (a suspended machine)."""
         self._refresh.distrust(within)
 
+    async def log_out(self) -> None:
+        """End the session at the platform, where the credential says how; for the end of the process alone."""
+        await self._refresh.log_out()
+
     async def close(self) -> None:
         """Make no further login; leave neither timer nor task. A live token still serves the requests under way."""
         await self._refresh.close()

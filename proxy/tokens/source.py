@@ -65,3 +65,7 @@ class Issuer(Protocol):
         Raises LoginRejected or LoginUnavailable.
         """
         ...
+
+    async def end(self, token: Token, identity: Identity) -> None:
+        """End the session of a token that was issued for this identity and that nobody needs any more, if it can be."""
+        ...

@@ -112,7 +112,7 @@ class OriginReader(Connection):
             self._spoilt = True
 
     def _parse(self, data: bytes) -> None:
-        if self._heard < len(START) and not (data.startswith(START) or self._starts(data)):
+        if self._start is not START and not self._starts(data):
             self.refuse(BadUpstream(cause="not HTTP/1"))
             return
         self._heard += len(data)
@@ -131,11 +131,10 @@ class OriginReader(Connection):
             self.turn(COUNTED)
 
     def _starts(self, data: bytes) -> bool:
-        """Return whether an answer begins as one of HTTP/1 does; llhttp would take RTSP for it."""
-        if self.answer is not None:
-            return True
-        self._start += data[: len(START) - len(self._start)]
-        return START.startswith(self._start)
+        """Return whether what comes back begins as an answer of HTTP/1 does; llhttp would take RTSP for it."""
+        start = self._start + data[: len(START) - len(self._start)]
+        self._start = START if start == START else start
+        return START.startswith(start)
 
     def flush(self) -> None:
         """Hand the body on, or hold the reading while nobody has decided where it goes."""

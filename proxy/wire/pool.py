@@ -3,31 +3,55 @@
 import asyncio
 import select
 import ssl
-import time
 from collections import deque
+from collections.abc import Awaitable, Callable
 
 from proxy.core.address import Upstream
 from proxy.errors import Overloaded
+from proxy.wire import dial as network
 from proxy.wire.connection import Wire
-from proxy.wire.dial import dial
 from proxy.wire.origin import OriginConnection
 
 # Load balancers close idle connections after 60 s and more; being first avoids the race. In seconds.
 IDLE_TIME = 55.0
 
+# What `proxy.wire.dial.dial` is: a new protocol, where to, how to speak TLS, within how many seconds.
+Dial = Callable[
+    [Callable[[], OriginConnection], Upstream, ssl.SSLContext | None, float],
+    Awaitable[OriginConnection],
+]
+
+
+def stirs(connection: OriginConnection) -> bool:
+    """Return whether an idle connection has something to read, its end most likely, that the loop has not told yet."""
+    poll = select.poll()
+    poll.register(connection.transport.get_extra_info("socket").fileno(), select.POLLIN)
+    return bool(poll.poll(0))
+
 
 class Pool:
     """Idle connections to one origin, the last used first, and a bound on how many are open.
 
-    `open` counts connections in use, idle and being dialled; `dialled` and `reused` count since the start.
+    `open` counts connections in use, idle and being dialled; `dialled` and `reused` count since the start. `dial` makes
+    a new one, `stirs` tells whether an idle one has something to read.
     """
 
-    def __init__(self, wire: Wire, upstream: Upstream, tls: ssl.SSLContext | None, limit: int) -> None:
+    def __init__(
+        self,
+        wire: Wire,
+        upstream: Upstream,
+        tls: ssl.SSLContext | None,
+        limit: int,
+        dial: Dial = network.dial,
+        stirs: Callable[[OriginConnection], bool] = stirs,
+    ) -> None:
         self.upstream = upstream
         self.open = self.dialled = self.reused = 0
         self._wire = wire
         self._tls = tls
         self._limit = limit
+        self._dial = dial
+        self._stirs = stirs
         self._idle: dict[OriginConnection, None] = {}
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._closed = False
@@ -44,7 +68,7 @@ class Pool:
         """Return an idle connection, or None. `careful` for a request that cannot be sent again: look once more."""
         while self._idle:
             connection, _ = self._idle.popitem()
-            if not (connection.transport.is_closing() or (careful and stirs(connection))):
+            if not (connection.transport.is_closing() or (careful and self._stirs(connection))):
                 self.reused += 1
                 return connection
             self.open -= 1
@@ -53,18 +77,18 @@ class Pool:
 
     async def connect(self, within: float) -> OriginConnection:
         """Return a new connection, or an idle one if that comes first, within `within` seconds. Raises OriginError."""
-        began = time.monotonic()
+        began = self._wire.loop.time()
         if self.open >= self._limit:
             connection = await self._wait(within)
             if connection is not None:
                 return connection
         self.open += 1
         try:
-            connection = await dial(
+            connection = await self._dial(
                 lambda: OriginConnection(self._wire, self),
                 self.upstream,
                 self._tls,
-                within - (time.monotonic() - began),
+                within - (self._wire.loop.time() - began),
             )
         except BaseException:
             self.open -= 1
@@ -129,10 +153,3 @@ class Pool:
             if not place.done():
                 place.set_result(None)
                 return
-
-
-def stirs(connection: OriginConnection) -> bool:
-    """Return whether an idle connection has something to read, its end most likely, that the loop has not told yet."""
-    poll = select.poll()
-    poll.register(connection.transport.get_extra_info("socket").fileno(), select.POLLIN)
-    return bool(poll.poll(0))

@@ -86,3 +86,32 @@ async def test_one_turn_of_the_loop_does_not_fill_the_memory() -> None:
         assert 0 < most < 2 * 1024 * 1024
         client.reset()
         await bench.clients.gone()
+
+
+async def test_what_a_client_pipelines_is_not_gathered() -> None:
+    """A read or so of it is kept, while the requests before it are answered one by one."""
+    one = b"POST / HTTP/1.1\r\nHost: g\r\nContent-Length: 1\r\n\r\nx"
+    async with raw_origin() as origin, gateway_to(origin.port) as bench, bench.client() as client:
+        client.writer.write(one * 100_000)
+        most = 0
+        for _ in range(200):
+            assert (await client.answer()).status == 200
+            most = max(most, len(bench.connection()._unread))
+        client.reset()
+        await bench.clients.gone()
+    assert 0 < most < 1024 * 1024
+
+
+async def test_our_own_answers_wait_for_a_client_that_takes_none() -> None:
+    """Requests that no origin hears are read no faster than their answers leave."""
+    async with gateway_to(1) as bench, bench.client() as client:
+        client.writer.transport.pause_reading()  # type: ignore[attr-defined]  # a reading transport it is
+        client.writer.write(b"GET /iam/login HTTP/1.1\r\nHost: g\r\n\r\n" * 100_000)
+        await bench.until(lambda: bench.connection().full)
+        most = 0
+        for _ in range(200):
+            await bench.turns(1)
+            most = max(most, bench.connection().transport.get_write_buffer_size())
+        client.reset()
+        await bench.clients.gone()
+    assert 0 < most < 2 * 1024 * 1024

@@ -1,13 +1,21 @@
 """Foreign Hosts and Origins in every spelling: none gets through, and no harm comes to the connection."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
-from tests.access.requests import LISTING, code, once, send
+from proxy.core.access import ANY, Access
+from proxy.core.address import UnixAddress
+from tests.access.requests import KEYS, LISTING, code, once, send
 from tests.fakes.gateway import gateway_to
 from tests.fakes.origin import raw_origin
+from tests.fakes.platform import Platform
+from tests.test_app import client_of, config, running
 
 pytestmark = pytest.mark.usefixtures("loop_factory")
 
+KEY = "X-Proxy-Key: key-of-cron"
 # As a page could bring its visitor's browser to send them, and as a program might; malformed ones are 400.
 HOSTS = [
     "evil.example",
@@ -228,3 +236,28 @@ async def test_an_absolute_target_hides_nothing() -> None:
         assert (await once(bench, "GET http://evil.example/", host="localhost")).status == 421
         assert (await once(bench, here, f"Origin: http://localhost:{bench.port}", host="evil.example")).status == 200
     assert len(origin.arrived) == 1
+
+
+async def test_an_absolute_target_by_a_name_of_the_operators() -> None:
+    """`allowed_hosts` are names of the gateway, on whatever port it is published."""
+    access = Access(allowed_hosts=frozenset((b"gw.example",)))
+    async with raw_origin() as origin, gateway_to(origin.port, access=access) as bench:
+        assert (await once(bench, "GET http://GW.example:1/", host="x")).status == 200
+        assert (await once(bench, "GET http://gw.example.evil/", host="gw.example")).status == 421
+        assert (await once(bench, "GET /", host="gw.example:443")).status == 200
+
+
+async def test_a_unix_socket_opens_no_other_door(tmp_path: Path) -> None:
+    """Its peers pass for their address alone: Host, key and page are judged, and none of them is a trusted proxy."""
+    access = Access(allow=(), client_keys=KEYS, trusted_proxies=ANY)
+    async with raw_origin(Platform().visit) as origin:
+        settings = config(origin.port)
+        server = replace(settings.server, listen=(UnixAddress(str(tmp_path / "s")),))
+        async with running(replace(settings, server=server, access=access)) as app, client_of(app) as client:
+            assert code(await send(client, "GET /", host="evil.example")) == "host_not_allowed"
+            assert code(await send(client, "GET /")) == "client_key_required"
+            assert code(await send(client, "GET /", KEY, "Origin: http://evil")) == "cross_site"
+            assert (await send(client, "GET /", KEY, "X-Forwarded-For: 1.2.3.4")).status == 200
+            assert (await send(client, "GET http://localhost/", KEY, host="x")).status == 200
+            assert code(await send(client, "GET http://127.0.0.2/", KEY, host="x")) == "host_not_allowed"
+    assert not any(arrived.values(b"x-forwarded-for") for arrived in origin.arrived)

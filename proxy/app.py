@@ -12,10 +12,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from proxy.certificate import Certificate
+from proxy.client_keys import KeyWatch
 from proxy.config.settings import Config
 from proxy.core.address import Address, TcpAddress, Upstream
 from proxy.core.credential import Verification
 from proxy.core.events import Finished
+from proxy.core.hosts import Hosts
+from proxy.core.keys import Keys
 from proxy.core.problem import NAME
 from proxy.core.route import Route
 from proxy.core.routing import RouteTable, Rules
@@ -23,6 +26,7 @@ from proxy.core.tls_events import TlsEvent
 from proxy.core.token_events import ClockJumped, TokenEvent
 from proxy.errors import StartError
 from proxy.exchange import Gateway
+from proxy.judge import Judge
 from proxy.listen import bound, open_socket
 from proxy.process import raise_file_limit
 from proxy.tokens.cache import token_cache
@@ -85,12 +89,18 @@ class App:
         self.pools: dict[tuple[str, str, int, Verification], Pool] = {}
         table = RouteTable(config.routes)
         self.ways = [self._way(rules) for rules in table.rules]
+        keys = Keys()
+        self.key_watch = KeyWatch(config.access.client_keys, keys, loop, observers.token)
+        self.judge = Judge(config.access, table, keys, limits.max_in_flight, self.pseudonym)
+        self.gateway = Gateway(self.wire, self.ways, self.judge, observers.finished)
         self.files = raise_file_limit()
         self.clients = Clients(limits.connections(len(self.pools), self.files))
-        self.gateway = Gateway(
-            self.wire, self.ways, table, observers.finished, config.limits.max_in_flight, config.access, self.pseudonym
-        )
         self._listeners: list[Listener] = []
+
+    @property
+    def hosts(self) -> Hosts:
+        """The Host names that are answered."""
+        return self.judge.hosts
 
     # --- composition
     def _sources(self, tell: Callable[[TokenEvent], None]) -> dict[str, Reuse]:
@@ -141,6 +151,7 @@ class App:
     # --- life
     async def start(self, sockets: Sequence[socket.socket] = ()) -> None:
         """Listen, on sockets that are open already or on the configured addresses, and log in. Raises StartError."""
+        await self.key_watch.start()
         self.wire.sweep.start(self.wire.loop)
         for sock in sockets or [open_socket(address) for address in self.config.server.listen]:
             address = bound(sock)
@@ -191,6 +202,7 @@ class App:
         self.drift.stop()
         if self.certificate is not None:
             await self.certificate.close()
+        await self.key_watch.close()
         for source in self.sources.values():
             await source.close()
         if self.store is not None:

@@ -20,6 +20,9 @@ GatewayError                      an answer that the gateway makes itself
     ├── RequestTimeout
     ├── HostNotAllowed
     ├── ClientNotAllowed
+    ├── ClientKeyRequired
+    │   └── ProxyKeyRequired      to a request that takes the gateway for its proxy
+    ├── CrossSite
     ├── LoopDetected
     ├── MethodNotAllowed
     ├── PathDenied
@@ -221,7 +224,10 @@ class HostNotAllowed(RequestRefused):
     status = HTTPStatus.MISDIRECTED_REQUEST
     code = "host_not_allowed"
     title = "This host is not served here"
-    detail = "The request names a host that is neither this gateway nor one of a configured route."
+    detail = (
+        "The request names a host that is neither this gateway nor one of a configured route. Its operator can add "
+        "the name to `access.allowed_hosts`."
+    )
 
 
 class LoopDetected(RequestRefused):
@@ -241,6 +247,36 @@ class ClientNotAllowed(RequestRefused):
     code = "client_not_allowed"
     title = "You may not use this gateway"
     detail = "The gateway does not answer your address. Its operator can let it in by `access.allow`."
+
+
+class ClientKeyRequired(RequestRefused):
+    """The request carries no valid key (RFC 9110 §15.5.2); `challenge` is the field that asks for one."""
+
+    status = HTTPStatus.UNAUTHORIZED
+    code = "client_key_required"
+    challenge: ClassVar[str] = "WWW-Authenticate"
+    title = "A key is needed"
+    detail = "The gateway answers callers with a key: send it as X-Proxy-Key, or as the password of Basic."
+
+
+class ProxyKeyRequired(ClientKeyRequired):
+    """Likewise, of a request for an absolute target (RFC 9110 §15.5.8)."""
+
+    status = HTTPStatus.PROXY_AUTHENTICATION_REQUIRED
+    challenge = "Proxy-Authenticate"
+    detail = "The gateway answers callers with a key: send it as X-Proxy-Key, or as the proxy's password."
+
+
+class CrossSite(RequestRefused):
+    """A page of another site asks, by its visitor's browser."""
+
+    status = HTTPStatus.FORBIDDEN
+    code = "cross_site"
+    title = "Pages of other sites may not use this gateway"
+    detail = (
+        "The request comes from a page of another site. Its operator can let the page's origin in by "
+        "`access.cors_origins`."
+    )
 
 
 class MethodNotAllowed(RequestRefused):

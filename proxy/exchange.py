@@ -6,44 +6,28 @@ import re
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
-from proxy.core.access import Access
 from proxy.core.events import Finished
 from proxy.core.fields import REFERRING
 from proxy.core.problem import NAME, problem
 from proxy.core.refusal import LOOKED_AT, dead
-from proxy.core.routing import RouteTable, split_authority
-from proxy.core.shares import Fairness
 from proxy.core.token import Token
-from proxy.errors import (
-    BadRequest,
-    BodyTooLarge,
-    ClientNotAllowed,
-    ConnectionTerminated,
-    GatewayError,
-    HostNotAllowed,
-    InternalError,
-    LoginError,
-    LoopDetected,
-    Overloaded,
-)
+from proxy.errors import BadRequest, ConnectionTerminated, GatewayError, InternalError, LoginError
+from proxy.judge import Judge
 from proxy.tokens.source import TokenSource
 from proxy.way import Way
 from proxy.wire.answer import Answer, hide
 from proxy.wire.body import EMPTY
-from proxy.wire.client import UNIX, ClientConnection
+from proxy.wire.client import ClientConnection
 from proxy.wire.client_deadlines import STARTED
 from proxy.wire.connection import BY_QUEUE, Wire
 from proxy.wire.origin import OriginConnection
-from proxy.wire.request import ALLOWED, Request
+from proxy.wire.request import Request
 from proxy.wire.tunnel import Tunnel
 
 # RFC 9110 §9.2.1. These alone are sent again when a reused connection died before a byte came back.
 SAFE = frozenset((b"GET", b"HEAD", b"OPTIONS"))
 UNREPLAYABLE = b'Proxy-Status: %b; details="body not replayable"\r\n' % NAME.encode()
-# What the gateway says for itself (RFC 9110 §9.3.7).
-OPTIONS_ANSWER = b"HTTP/1.1 204 No Content\r\nAllow: %b\r\n" % ALLOWED.encode()
-
-EXPECTATION_FAILED = 417
+NO_CONTENT, EXPECTATION_FAILED = 204, 417
 # An id that a client may choose: it goes into logs and fields.
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._~:/+=@-]{1,128}")
 
@@ -54,31 +38,20 @@ Observer = Callable[[Finished], None]
 class Gateway:
     """Serves the connections of clients along the ways of the current configuration."""
 
-    def __init__(
-        self,
-        wire: Wire,
-        ways: Sequence[Way],
-        table: RouteTable,
-        observe: Observer,
-        limit: int,
-        access: Access,
-        pseudonym: bytes,
-    ) -> None:
+    def __init__(self, wire: Wire, ways: Sequence[Way], judge: Judge, observe: Observer) -> None:
         self.wire = wire
-        self.pseudonym = pseudonym
         self.now = wire.loop.time
-        self.access = access
         self.ways = ways
-        self.table = table
+        self.judge = judge
+        self.cors = judge.cors if judge.cors.origins else None
         self.observe = observe
-        self.fairness = Fairness(limit)
         self.in_flight = 0
         self._ids = itertools.count(1)
         self._id_prefix = os.urandom(5).hex()
 
     async def serve(self, client: ClientConnection) -> None:
         """Answer the requests of one connection, one after the other, until there are no more."""
-        client.admitted = client.address == UNIX or self.access.allows(client.address)
+        self.judge.meet(client)
         usable = True
         while usable:
             try:
@@ -90,38 +63,6 @@ class Gateway:
                 break
             usable = await Exchange(self, client, request).run()
         client.finish()
-
-    def judge(self, client: ClientConnection, request: Request) -> Way:
-        """Return the way of a request. Raises RequestRefused."""
-        if not client.admitted or request.absolute or b"via" in request.control:
-            self.judge_caller(client, request)
-        path = request.target.partition(b"?")[0]
-        rules = self.table.find(request.host, path)
-        rules.judge(request.method, path)
-        if self.in_flight > self.fairness.half and not self.fairness.admits(
-            self.in_flight, client.share, self.wire.sweep.now
-        ):
-            raise Overloaded(retry_after=1)
-        if request.body is not EMPTY:
-            self.judge_body(request)
-        return self.ways[rules.index]
-
-    def judge_caller(self, client: ClientConnection, request: Request) -> None:
-        """See whom a request asks for, and who asks. Raises HostNotAllowed, ClientNotAllowed, LoopDetected."""
-        if request.absolute and not (self.table.names(request.host) or meant(client, request.host)):
-            raise HostNotAllowed
-        if not client.admitted:
-            raise ClientNotAllowed
-        # RFC 9110 §7.6.3: our own name in Via says that the request comes round again.
-        if b"via" in request.control and self.pseudonym in request.control[b"via"]:
-            raise LoopDetected
-
-    def judge_body(self, request: Request) -> None:
-        """See what is known of a body before anything is sent. Raises BodyTooLarge, or what has broken the request."""
-        if request.body.length > self.wire.max_body:
-            raise BodyTooLarge
-        if request.broken is not None:
-            raise request.broken
 
     def id_for(self, request: Request | None) -> str:
         """Return the id that a request came with, or a new one."""
@@ -176,10 +117,12 @@ class Exchange:
             self._tell()
 
     async def _run(self) -> bool:
-        if self.request.here:
-            self.gateway.judge_caller(self.client, self.request)
-            return self.client.own_answer(OPTIONS_ANSWER, b"")
-        self.way = way = self.gateway.judge(self.client, self.request)
+        gateway = self.gateway
+        found = gateway.judge.judge(self.client, self.request, self.fact, gateway.in_flight)
+        if isinstance(found, bytes):
+            self.fact.status = NO_CONTENT
+            return self.client.own_answer(found, b"")
+        self.way = way = gateway.ways[found.index]
         self.fact.route, self.fact.credential = way.label, way.route.credential
         if way.route.scrub:
             self.request.ask_plainly()
@@ -350,6 +293,8 @@ class Exchange:
             answer.lines = self.way.returned(answer.lines, self.request)
         if self.request.scrub is not None:
             hide(answer, self.request.scrub)
+        if self.gateway.cors is not None:
+            answer.lines = self.gateway.cors.answered(answer.lines, self.request.control.get(b"origin"))
         keep = self.client.start_answer(answer)
         self.origin.release(BY_QUEUE)
         return keep
@@ -389,7 +334,10 @@ class Exchange:
         fact.status = int(error.status)
         if isinstance(error, BadRequest):
             self.request.keep = False  # interface.md: `bad_request` closes the connection
-        return client.own_answer(*problem(error, fact.request_id))
+        head, body = problem(error, fact.request_id)
+        if self.gateway.cors is not None:
+            head = self.gateway.cors.own(head, self.request.control.get(b"origin"))
+        return client.own_answer(head, body)
 
     def _tell(self) -> None:
         fact = self.fact
@@ -399,16 +347,6 @@ class Exchange:
             fact.sent += self.tunnel.sent
         fact.duration = self.gateway.now() - self.began
         self.gateway.observe(fact)
-
-
-def meant(client: ClientConnection, authority: bytes) -> bool:
-    """Return whether an authority names the gateway itself, as this client reaches it."""
-    name, port = split_authority(authority)
-    here = client.transport.get_extra_info("sockname")
-    local = name.endswith(b".localhost") or not (b"." in name or b":" in name)
-    if not isinstance(here, tuple):
-        return local
-    return (port or (443 if client.secure else 80)) == here[1] and (local or name.strip(b"[]") == here[0].encode())
 
 
 def died_idle(origin: OriginConnection) -> bool:

@@ -17,6 +17,8 @@ from proxy.core.events import Finished
 from proxy.core.tls_events import CertificateChanged, CertificateKept, HandshakeFailed, TlsEvent
 from proxy.core.token_events import (
     ClockJumped,
+    KeyChanged,
+    KeyUnavailable,
     LoginFailed,
     LoginSucceeded,
     Outcome,
@@ -83,7 +85,7 @@ async def gateway(
         if admin_socket is None and config.admin.listen is not None:
             admin_socket = open_socket(config.admin.listen)
         if admin_socket is not None:
-            runner = await listen(AppView(app, metrics), admin_socket)
+            runner = await listen(AppView(app, metrics), admin_socket, app.hosts)
             stack.push_async_callback(runner.cleanup)
         stack.push_async_callback(app.stop)
         await app.start(sockets)
@@ -124,6 +126,8 @@ def tell(event: TokenEvent) -> None:
             log.warning("refusals doubted: a new token was refused too", credential=event.credential, for_s=wait)
         case ClockJumped():
             log.info("the clock has jumped: tokens are refreshed", by_s=round(event.seconds, 1))
+        case KeyChanged() | KeyUnavailable():
+            tell_key(event)
         case TokenFound():
             log.info("token from the shared store", credential=event.credential, lifetime_s=round(event.lifetime))
         case StoreFailed():
@@ -131,6 +135,16 @@ def tell(event: TokenEvent) -> None:
             log.warning(words, credential=event.credential, cause=event.cause)
         case StoreRestored():
             log.info("the shared store is of use again", credential=event.credential)
+
+
+def tell_key(event: KeyChanged | KeyUnavailable) -> None:
+    """Write what became of a client key into the log."""
+    log = structlog.get_logger()
+    if isinstance(event, KeyChanged):
+        log.info("client key changed", client=event.name)
+    else:
+        words = "client key cannot be read; the one before stays in force"
+        log.warning(words, client=event.name, cause=event.cause)
 
 
 def tell_of_tls(event: TlsEvent) -> None:

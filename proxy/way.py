@@ -98,7 +98,7 @@ class Way:
         credential comes in here, behind that (RFC 9110 §7.6.1: else `Connection: authorization` would remove it).
         """
         route, control, target, lines = self.route, request.control, request.target, request.lines
-        own = b""
+        own, told = b"", request.told
         if token is None or not self._usual:
             if AUTHORIZATION in control:
                 own = b"Authorization: %b\r\n" % control[AUTHORIZATION]
@@ -113,8 +113,9 @@ class Way:
                 b"Host: %b\r\n" % request.host if route.preserve_host and request.host else self._host_line,
                 b"".join(lines),
                 self._credential_line(token) if token is not None and self._usual else own,
-                client.forwarded,
-                b"X-Forwarded-Host: %b\r\nX-Request-Id: %b\r\n" % (request.host, request_id),
+                client.forwarded if told is None else told.lines,
+                b"X-Forwarded-Host: %b\r\nX-Request-Id: %b\r\n"
+                % (request.host if told is None else told.host, request_id),
                 self._via if b"via" not in control and not request.http10 else self._via_line(request),
                 request.rare,
                 b"Expect: 100-continue\r\n" if expect else b"",
@@ -140,6 +141,9 @@ class Way:
     # --- the way back
     def returned(self, lines: Lines, request: Request) -> Lines:
         """Return the field lines of an answer, naming the gateway where they named the origin."""
+        told = request.told
+        if told is not None:
+            return self._referral.lines(lines, told.hosts[0], told.scheme)
         return self._referral.lines(lines, request.host, request.scheme)
 
     def scrub(self, source: TokenSource) -> Scrub:

@@ -11,7 +11,7 @@ from proxy import log
 from proxy.config.settings import Log
 from proxy.core.events import Finished
 from proxy.core.secret import Secret
-from proxy.log.console import amount
+from proxy.log.console import Console, amount
 from tests.fakes.tokens import token
 
 FACT = Finished(
@@ -98,6 +98,22 @@ def test_refusals_and_errors_are_logged_even_with_access_off() -> None:
     access.finished(Finished("/", "GET", b"/", "::1", status=502, code="dns_error", cause="no address"))
     lines = [json.loads(line) for line in stream.getvalue().splitlines()]
     assert [(line["level"], line["code"], line["cause"]) for line in lines] == [("warning", "dns_error", "no address")]
+
+
+def test_the_access_line_of_a_caller_with_a_name() -> None:
+    """Who sent a key, and which proxy has told the client's address."""
+    stream = io.StringIO()
+    output = log.configure(Log(), stream)
+    fact = Finished("/", "GET", b"/", "192.0.2.7", status=200, client="cron", proxy="10.0.0.1")
+    log.AccessLog(output.writer, None, every=True).finished(fact)
+    log.AccessLog(output.writer, Console(colours=False), every=True).finished(fact)
+    line, text = stream.getvalue().splitlines()
+    assert {name: json.loads(line)[name] for name in ("peer", "proxy", "client")} == {
+        "peer": "192.0.2.7",
+        "proxy": "10.0.0.1",
+        "client": "cron",
+    }
+    assert "client=cron" in text
 
 
 def test_people_get_short_coloured_lines() -> None:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,14 @@ from tests.fakes.process import clean_environment
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = dict(re.findall(r"```sh (\w+)\n(.*?)```", README, re.DOTALL))
+
+
+def blocks_of(page: str) -> Mapping[str, str]:
+    """Return the scripts of a page by name."""
+    return dict(re.findall(r"```sh (\w+)\n(.*?)```", page, re.DOTALL))
+
+
+BLOCKS = blocks_of(README)
 
 # A person pastes one line after the other; a script has to wait until what it has started listens.
 WAIT = """
@@ -30,10 +38,10 @@ _wait() {
 """
 
 
-def script(*names: str) -> str:
-    """Return blocks of the README as one script, with a wait behind what keeps running."""
+def script(*names: str, blocks: Mapping[str, str] = BLOCKS) -> str:
+    """Return blocks of a page as one script, with a wait behind what keeps running."""
     lines = [WAIT]
-    for line in "".join(BLOCKS[name] for name in names).splitlines():
+    for line in "".join(blocks[name] for name in names).splitlines():
         lines.append(line)
         if line.endswith("&"):
             lines.append(f"_wait $(_port '{line}')")

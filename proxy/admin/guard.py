@@ -1,56 +1,27 @@
-"""Who may ask the admin listener: nobody from elsewhere, and no web page (interface.md, "Cross-site")."""
+"""Who may ask the admin listener: nobody from elsewhere, and no web page (interface.md, "Cross-site").
 
-import ipaddress
+The rules are the gateway's own (`core/hosts.py`, `core/cors.py`), but no page is listed here: those that may use the
+gateway may not steer it.
+"""
+
 from collections.abc import Mapping
 
-SAME_ORIGIN = frozenset(("same-origin", "none"))
+from proxy.core.access import Access
+from proxy.core.cors import cross_site, origin_of
+from proxy.core.hosts import Hosts
+from proxy.errors import ClientNotAllowed, CrossSite, HostNotAllowed, RequestRefused
+
+LOOPBACK_ALONE = Access()
+HTTP = b"http"
 
 
-def refusal(host: str, peer: str | None, fields: Mapping[str, str]) -> tuple[int, str] | None:
-    """Return status and reason for a request that gets no answer, or None. `peer` is None for a Unix socket."""
-    if not known_host(host):
-        return 421, "host_not_allowed"
-    if peer is not None and not loopback(peer):
-        return 403, "client_not_allowed"
-    if cross_site(host, fields):
-        return 403, "cross_site"
+def refusal(hosts: Hosts, peer: str | None, fields: Mapping[bytes, bytes]) -> RequestRefused | None:
+    """Return why a request gets no answer, or None. `peer` is None for a Unix socket; names are lower-case."""
+    host = fields.get(b"host", b"")
+    if not hosts.answered(host):
+        return HostNotAllowed()
+    if peer is not None and not LOOPBACK_ALONE.allows(peer):
+        return ClientNotAllowed()
+    if cross_site(fields, {origin_of(HTTP, host)}, frozenset()):
+        return CrossSite()
     return None
-
-
-def known_host(host: str) -> bool:
-    """Return whether a Host names this machine: an IP literal, localhost, *.localhost or a single label.
-
-    Any other name may have been bent to point here (DNS rebinding).
-    """
-    name = hostname(host)
-    if name == "localhost" or name.endswith(".localhost") or (name and "." not in name and ":" not in name):
-        return True
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
-
-
-def hostname(host: str) -> str:
-    """Return a Host value without port and brackets, in lower case."""
-    name = host.strip().lower()
-    if name.startswith("["):
-        return name[1:].partition("]")[0]
-    return name.partition(":")[0]
-
-
-def loopback(peer: str) -> bool:
-    """Return whether a peer's address is of this machine."""
-    address = ipaddress.ip_address(peer.partition("%")[0])
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return (mapped or address).is_loopback
-
-
-def cross_site(host: str, fields: Mapping[str, str]) -> bool:
-    """Return whether a browser says that another site's page asks."""
-    origin = fields.get("Origin")
-    if origin is not None and origin.partition("://")[2].lower() != host.strip().lower():
-        return True
-    site = fields.get("Sec-Fetch-Site")
-    return site is not None and site not in SAME_ORIGIN

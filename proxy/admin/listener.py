@@ -10,6 +10,8 @@ import orjson
 from aiohttp import web
 
 from proxy.admin.guard import refusal
+from proxy.core.fields import Control, note
+from proxy.core.hosts import Hosts
 from proxy.core.problem import NAME, problem
 from proxy.errors import GatewayError
 
@@ -39,12 +41,14 @@ class View(Protocol):
 
 
 VIEW = web.AppKey("view", View)
+HOSTS = web.AppKey("hosts", Hosts)
 
 
-def application(view: View) -> web.Application:
-    """Return the admin application."""
+def application(view: View, hosts: Hosts) -> web.Application:
+    """Return the admin application, which answers to these names."""
     app = web.Application(middlewares=[guarded], client_max_size=MAX_BODY)
     app[VIEW] = view
+    app[HOSTS] = hosts
     app.add_routes(
         [
             web.get("/livez", livez),
@@ -60,15 +64,23 @@ def application(view: View) -> web.Application:
 @web.middleware
 async def guarded(request: web.Request, handler: Any) -> web.StreamResponse:  # noqa: ANN401  aiohttp's own type is private
     """Refuse who may not ask, and answer every error in one form."""
-    refused = refusal(request.host, request.remote or None, request.headers)
+    refused = refusal(request.app[HOSTS], request.remote or None, noted(request))
     if refused is not None:
-        return fault(*refused)
+        return fault(refused.status, refused.code)
     try:
         response: web.StreamResponse = await handler(request)
     except web.HTTPException as error:
         allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
         return fault(error.status, "not_found" if error.status == HTTPStatus.NOT_FOUND else "bad_request", allow)
     return response
+
+
+def noted(request: web.Request) -> Control:
+    """Return a request's fields as the rules of the gateway read them."""
+    control: Control = {}
+    for name, value in request.raw_headers:
+        note(control, name.lower(), value)
+    return control
 
 
 def fault(status: int, code: str, extra: Mapping[str, str] | None = None) -> web.Response:
@@ -122,9 +134,9 @@ async def refresh(request: web.Request) -> web.Response:
     return fault(404, "not_found") if state is None else answer(200, state)
 
 
-async def listen(view: View, sock: socket.socket) -> web.AppRunner:
+async def listen(view: View, sock: socket.socket, hosts: Hosts) -> web.AppRunner:
     """Serve the admin application on a bound socket; the caller cleans the runner up."""
-    runner = web.AppRunner(application(view), access_log=None, shutdown_timeout=1.0)
+    runner = web.AppRunner(application(view, hosts), access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     await web.SockSite(runner, sock).start()
     return runner

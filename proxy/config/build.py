@@ -2,6 +2,7 @@
 
 import contextlib
 import ipaddress
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
@@ -20,11 +21,14 @@ from proxy.core.credential import Credential, Verification
 from proxy.core.limits import Limits
 from proxy.core.needles import SHORTEST, hidden, too_short
 from proxy.core.route import ClientAuthorization, Route
+from proxy.core.secret import SecretSource
 from proxy.core.store import StoreFile
 from proxy.core.timeouts import Timeouts
 from proxy.errors import SecretUnavailable
 
 NONE = "none"
+ONE_KEY = "default"  # the name of the key that is given without one
+NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 NO_ROUTE = (
     'no route: write [[routes]] with upstream = "https://…" and a [credentials.NAME] into iam-proxy.toml, '
     "or set IAM_PROXY_UPSTREAM, IAM_PROXY_APIKEY and IAM_PROXY_SECRETKEY"
@@ -59,7 +63,13 @@ class Build:
             credentials=MappingProxyType(made),
             server=Server(server.listen, server.drain_timeout, tls),
             admin=Admin(admin.listen),
-            access=Access(access.allow),
+            access=Access(
+                access.allow,
+                access.allowed_hosts,
+                access.cors_origins,
+                MappingProxyType(client_keys(access)),
+                access.trusted_proxies,
+            ),
             limits=Limits(
                 limits.max_header_size,
                 limits.max_body_size,
@@ -91,6 +101,8 @@ class Build:
         server = cast("schema.Server | None", self.sections["server"])
         access = cast("schema.Access | None", self.sections["access"])
         admin = cast("schema.Admin | None", self.sections["admin"])
+        if access is not None:
+            self._client_keys(access)
         if server is not None and access is not None and not Access(access.allow).beyond_loopback:
             for address in server.listen:
                 if beyond_loopback(address):
@@ -116,6 +128,17 @@ class Build:
         if found.exposed():
             self.warnings.append(f"server.tls.key: {found.key} can be read by others; chmod 600 it")
         return found
+
+    def _client_keys(self, access: schema.Access) -> None:
+        for name, key in client_keys(access).items():
+            path = ("access", "client_keys", name)
+            if not NAME.fullmatch(name):
+                self.mistake(path, "is no name for the log; expected letters, digits, dots, hyphens and underscores")
+            if isinstance(key, File) and key.exposed():
+                self.warnings.append(f"access.client_keys.{name}: {key.path} can be read by others; chmod 600 it")
+        if access.client_key is not None and ONE_KEY in access.client_keys:
+            words = f'client_keys has one named "{ONE_KEY}" as well; expected one of the two'
+            self.mistake(("access", "client_key"), words)
 
     # --- routes
     def _routes(self) -> dict[int, Route]:
@@ -231,6 +254,12 @@ class Build:
 
     def _file(self, name: str | None) -> str | None:
         return None if name is None else str(self.folder / name)
+
+
+def client_keys(access: schema.Access) -> dict[str, SecretSource]:
+    """Return the client keys by name, the one without a name among them."""
+    one = {} if access.client_key is None else {ONE_KEY: access.client_key}
+    return {**access.client_keys, **one}
 
 
 def beyond_loopback(address: Address) -> bool:

@@ -14,8 +14,8 @@ from proxy.config.schema import (
     choice,
     item,
     optional,
-    secret_and_text,
 )
+from proxy.config.secrets import secret_and_text
 from proxy.core.secret import SecretSource
 from proxy.core.token import sendable
 

@@ -14,11 +14,6 @@ LATER: dict[Path, tuple[object, str]] = {
     ("admin", "key"): (None, "the admin listener answers loopback alone"),
     ("admin", "inspector"): (False, "there is no inspector in this version"),
     ("admin", "quit"): (False, "end the gateway with SIGTERM"),
-    ("access", "allowed_hosts"): ([], "this version does not judge Host names"),
-    ("access", "cors_origins"): ([], "this version does not answer for CORS"),
-    ("access", "client_keys"): ({}, "this version knows callers by their network alone"),
-    ("access", "client_key"): (None, "this version knows callers by their network alone"),
-    ("access", "trusted_proxies"): ([], "this version believes no X-Forwarded-For"),
     ("routes", ANY, "egress_proxy"): (None, "this version connects directly"),
     ("log", "sample"): (1.0, "this version logs every request, or none"),
 }

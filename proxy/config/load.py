@@ -26,6 +26,7 @@ WORDS = {
     "bool_type": "is not a truth value; expected true or false",
     "string_type": "is not a text",
     "list_type": "is not a list",
+    "dict_type": "is not a table",
     "model_type": "is not a table",
 }
 

@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from urllib.parse import parse_qsl, urlsplit
 
-from proxy.core.access import Network, networks
 from proxy.core.address import Address, TcpAddress, UnixAddress, Upstream
 from proxy.core.fields import NO_TRAILERS
 from proxy.core.injection import Injection, Place
@@ -170,20 +169,6 @@ def texts(value: object) -> tuple[bytes, ...]:
     if not isinstance(value, list) or not all(isinstance(each, str) and each for each in value):
         raise ValueError('is not a list of texts; expected for example ["Invalid token"]')
     return tuple(each.encode() for each in value)
-
-
-def allowed(value: object) -> tuple[Network, ...]:
-    """Return the networks that a list names."""
-    expected = 'expected "loopback", "private", "any" or networks such as "10.0.0.0/8"'
-    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-        raise ValueError(f"is not a list of networks; {expected}")
-    found: list[Network] = []
-    for each in value:
-        try:
-            found += networks(each)
-        except ValueError:
-            raise ValueError(f"{each!r} is no network; {expected}") from None
-    return tuple(found)
 
 
 def injection(value: object) -> Injection:

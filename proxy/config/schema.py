@@ -3,32 +3,15 @@
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from proxy.config import parts
-from proxy.config.secrets import source
+from proxy.config import callers, parts
+from proxy.config.secrets import secret
 from proxy.config.units import duration, size
 from proxy.core.access import Network
 from proxy.core.address import Address, Upstream
 from proxy.core.injection import Injection
-from proxy.core.secret import SecretSource
 from proxy.core.store import StorePlace
-from proxy.errors import SecretUnavailable
-
-
-def secret(value: object, info: ValidationInfo) -> SecretSource:
-    """Return where a secret comes from, after one look whether it is there."""
-    return secret_and_text(value, info)[0]
-
-
-def secret_and_text(value: object, info: ValidationInfo) -> tuple[SecretSource, str]:
-    """Return where a secret comes from, and what it is now. The context has folder and environment."""
-    context: Any = info.context
-    found = source(value, context["folder"], context["environ"])
-    try:
-        return found, found.read().reveal()
-    except SecretUnavailable as error:
-        raise ValueError(str(error)) from None
 
 
 def positive(value: object) -> int:
@@ -42,6 +25,7 @@ Duration = Annotated[float, BeforeValidator(duration)]
 Size = Annotated[int, BeforeValidator(size)]
 Count = Annotated[int, BeforeValidator(positive)]
 SecretField = Annotated[Any, BeforeValidator(secret)]
+ClientKey = Annotated[Any, BeforeValidator(callers.key)]
 Path = Annotated[bytes, BeforeValidator(parts.path)]
 Later = Any  # checked when its time comes; until then refused by the table in later.py
 
@@ -131,14 +115,26 @@ class Admin(Section):
 class Access(Section):
     """Who may use the gateway."""
 
-    allow: Annotated[tuple[Network, ...], BeforeValidator(parts.allowed)] = item(
+    allow: Annotated[tuple[Network, ...], BeforeValidator(callers.allowed)] = item(
         '"loopback" | "private" | "any" | networks; peers of a Unix socket always are', default=["loopback"]
     )
-    allowed_hosts: Later = item("Host names answered besides IP literals, localhost and single labels", default=[])
-    cors_origins: Later = item("exact origins whose pages may send requests", default=[])
-    client_keys: Later = item("secrets by name that callers have to send", default={})
-    client_key: Later = item("short for one key", default=None)
-    trusted_proxies: Later = item("networks whose X-Forwarded-For is believed", default=[])
+    allowed_hosts: Annotated[frozenset[bytes], BeforeValidator(callers.hosts)] = item(
+        "Host names answered besides IP literals, localhost, *.localhost, single labels and the routes' own; 421 for "
+        "any other",
+        default=[],
+    )
+    cors_origins: Annotated[frozenset[bytes], BeforeValidator(callers.origins)] = item(
+        "origins whose pages may send requests, exactly; requests of other sites' pages are refused", default=[]
+    )
+    client_keys: dict[str, ClientKey] = item(
+        "secrets by name: a caller sends one as X-Proxy-Key or as the password of Basic, its name is logged", default={}
+    )
+    client_key: Annotated[Any, BeforeValidator(callers.optional_key)] = item(
+        'short for one key; its name is "default"', default=None
+    )
+    trusted_proxies: Annotated[tuple[Network, ...], BeforeValidator(callers.trusted)] = item(
+        "networks of proxies that are believed what X-Forwarded-For, -Proto and -Host say", default=[]
+    )
 
 
 class Limits(Section):

@@ -7,6 +7,9 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationInfo
 
 from proxy.core.secret import Secret, SecretSource
 from proxy.errors import SecretUnavailable
@@ -116,3 +119,18 @@ def source(value: object, folder: Path, environ: Mapping[str, str]) -> SecretSou
         case {"command": [str(), *_] as words, **rest} if not rest and all(isinstance(word, str) for word in words):
             return Command(tuple(words))
     raise ValueError(f"is not a secret; {FORMS}")
+
+
+def secret(value: object, info: ValidationInfo) -> SecretSource:
+    """Return where a secret comes from, after one look whether it is there."""
+    return secret_and_text(value, info)[0]
+
+
+def secret_and_text(value: object, info: ValidationInfo) -> tuple[SecretSource, str]:
+    """Return where a secret comes from, and what it is now. The context has folder and environment."""
+    context: Any = info.context
+    found = source(value, context["folder"], context["environ"])
+    try:
+        return found, found.read().reveal()
+    except SecretUnavailable as error:
+        raise ValueError(str(error)) from None

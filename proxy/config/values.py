@@ -10,7 +10,7 @@ from pydantic_core import InitErrorDetails
 
 from proxy.config.lines import Path
 from proxy.config.parts import WORD
-from proxy.config.schema import secret
+from proxy.config.secrets import secret
 from proxy.core.fields import HOP_BY_HOP
 from proxy.core.values import Value
 

@@ -1,7 +1,11 @@
 """Who may use the gateway."""
 
 import ipaddress
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from proxy.core.secret import SecretSource
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -18,15 +22,21 @@ NAMES: dict[str, tuple[Network, ...]] = {"loopback": LOOPBACK, "private": (*LOOP
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The networks whose peers are answered; those of a Unix socket always are."""
+    """`[access]`: the networks whose peers are answered (those of a Unix socket always are), and what else is asked.
+
+    `allowed_hosts` are lower-case names, `cors_origins` origins as browsers write them; `client_keys` are by the name
+    of who has them; peers in `trusted_proxies` are believed what they say of their clients.
+    """
 
     allow: tuple[Network, ...] = LOOPBACK
+    allowed_hosts: frozenset[bytes] = frozenset()
+    cors_origins: frozenset[bytes] = frozenset()
+    client_keys: Mapping[str, SecretSource] = field(default_factory=lambda: MappingProxyType({}))
+    trusted_proxies: tuple[Network, ...] = ()
 
     def allows(self, peer: str) -> bool:
-        """Return whether a peer's address is in one of the networks; IPv4 in IPv6 counts as IPv4."""
-        address = ipaddress.ip_address(peer.partition("%")[0])
-        mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-        return any((mapped or address) in network for network in self.allow)
+        """Return whether an address is in one of the networks."""
+        return within(peer, self.allow)
 
     @property
     def beyond_loopback(self) -> bool:
@@ -35,6 +45,13 @@ class Access:
             not any(network.version == own.version and network.subnet_of(own) for own in LOOPBACK)  # type: ignore[arg-type]  # versions are equal
             for network in self.allow
         )
+
+
+def within(peer: str, among: Iterable[Network]) -> bool:
+    """Return whether an address is in one of the networks; IPv4 in IPv6 counts as IPv4."""
+    address = ipaddress.ip_address(peer.partition("%")[0])
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return any((mapped or address) in network for network in among)
 
 
 def networks(text: str) -> tuple[Network, ...]:

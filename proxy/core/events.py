@@ -10,8 +10,9 @@ class Finished:
     `status` is 0 where no answer was sent (the client left first). `code` is that of our own answer, or of the error
     that cut an answer of the origin short; `cause` is for the log alone. `received` and `sent` count body bytes as
     they crossed the client's connection, `attempts` how often the request was sent to the origin, `duration` is in
-    seconds. `replay` is None, or how the replay ended: "accepted", "refused", "failed" or "impossible". `client` names
-    the caller where more is known of it than its address.
+    seconds. `replay` is None, or how the replay ended: "accepted", "refused", "failed" or "impossible". `peer` is the
+    client's address, `proxy` that of the trusted proxy that has told it, if one has. `client` is the name of the key
+    that the client has sent, else whom its certificate names.
     """
 
     route: str
@@ -28,5 +29,6 @@ class Finished:
     duration: float = 0.0
     credential: str | None = None
     replay: str | None = None
+    client: str | None = None
+    proxy: str | None = None
     cut: bool = False
-    client: str = ""

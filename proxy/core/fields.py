@@ -23,20 +23,35 @@ HOP_BY_HOP = frozenset(
         b"http2-settings",
     )
 )
+# By these a browser tells whose page asks and what it may; they are judged, and cross all the same.
+JUDGED = frozenset(
+    (
+        b"origin",
+        b"sec-fetch-site",
+        b"access-control-request-method",
+        b"access-control-request-headers",
+        b"access-control-request-private-network",
+    )
+)
 # What the gateway writes anew on every request it forwards, or decides by.
-REQUEST_CONTROL = HOP_BY_HOP | {
-    b"host",
-    b"content-length",
-    b"expect",
-    b"max-forwards",
-    b"via",
-    b"authorization",
-    b"proxy-authorization",
-    b"x-forwarded-for",
-    b"x-forwarded-host",
-    b"x-forwarded-proto",
-    b"x-request-id",
-}
+REQUEST_CONTROL = (
+    HOP_BY_HOP
+    | JUDGED
+    | {
+        b"host",
+        b"content-length",
+        b"expect",
+        b"max-forwards",
+        b"via",
+        b"authorization",
+        b"proxy-authorization",
+        b"x-forwarded-for",
+        b"x-forwarded-host",
+        b"x-forwarded-proto",
+        b"x-request-id",
+        b"x-proxy-key",
+    }
+)
 # Fields of an answer that may name the origin, and have to name the gateway then (interface.md, "Redirects").
 REFERRING = frozenset((b"location", b"content-location", b"refresh", b"link", b"set-cookie"))
 # What is noted of an answer and crosses all the same.
@@ -109,6 +124,11 @@ def without(lines: Lines, names: frozenset[bytes]) -> Lines:
 def name_of(line: bytes) -> bytes:
     """Return the lower-case name of a field line."""
     return line.partition(b":")[0].lower()
+
+
+def value_of(line: bytes) -> bytes:
+    """Return the value of a field line, without the space around it."""
+    return line.partition(b":")[2].strip(b" \t\r\n")
 
 
 def spelt(name: bytes) -> bytes:

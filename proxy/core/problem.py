@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 import orjson
 
-from proxy.errors import GatewayError, MethodNotAllowed
+from proxy.errors import ClientKeyRequired, GatewayError, MethodNotAllowed
 
 NAME = "iam-proxy"
 # RFC 9457 §3.1.1: what a type names need not be fetched; ours says where the codes are written down.
@@ -36,10 +36,12 @@ def problem(error: GatewayError, request_id: str) -> tuple[bytes, bytes]:
 
 
 def extra_lines(error: GatewayError) -> list[str]:
-    """Return the field lines that some errors add: how long to wait (RFC 9110 §10.2.3), what is allowed (§10.2.1)."""
+    """Return the field lines that some errors add (RFC 9110): how long to wait, what is allowed, what is wanted."""
     lines = []
     if error.retry_after is not None and error.status is HTTPStatus.SERVICE_UNAVAILABLE:
         lines.append(f"Retry-After: {max(1, math.ceil(error.retry_after))}\r\n")
     if isinstance(error, MethodNotAllowed):
         lines.append(f"Allow: {error.allow}\r\n")
+    if isinstance(error, ClientKeyRequired):
+        lines.append(f'{error.challenge}: Basic realm="{NAME}", charset="UTF-8"\r\n')
     return lines

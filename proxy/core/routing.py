@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from proxy.core.hosts import hostname, split_authority
 from proxy.core.paths import joined, plain, prefixes
 from proxy.core.route import Route
 from proxy.errors import MethodNotAllowed, NoRoute, PathDenied
@@ -86,6 +87,11 @@ class RouteTable:
             raise NoRoute
         return found
 
+    @property
+    def hosts(self) -> frozenset[bytes]:
+        """The hosts that routes match on."""
+        return frozenset(rules.route.host for rules in self.rules if rules.route.host is not None)
+
     def names(self, authority: bytes) -> bool:
         """Return whether an authority is that of a configured route: its `host`, or its upstream's."""
         name, port = split_authority(authority)
@@ -106,20 +112,6 @@ def names(route: Route, name: bytes, port: int | None) -> bool:
         return True
     # http://my-project… without a port is what a client says that leaves TLS to its proxy.
     return name == upstream.literal and port in {None, 80, upstream.port}
-
-
-def hostname(host: bytes) -> bytes:
-    """Return a Host value without its port, in lower case."""
-    return split_authority(host)[0]
-
-
-def split_authority(authority: bytes) -> tuple[bytes, int | None]:
-    """Return the lower-case host and the port, if there is one, of a well-formed Host value."""
-    name = authority.lower()
-    head, colon, port = name.rpartition(b":")
-    if not colon or name.endswith(b"]") or not (port.isdigit() or not port):
-        return name, None
-    return head, int(port) if port else None
 
 
 def rules_of(index: int, route: Route) -> Rules:

@@ -30,7 +30,7 @@ class Fairness:
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self.half = max(1, limit // 2)
+        self.half = limit // 2 or limit
         self._others_first = float("-inf")  # until when
 
     def admits(self, in_flight: int, share: Share, now: float) -> bool:

@@ -1,4 +1,4 @@
-"""What becomes of logins and tokens, told to the observers: facts, never a secret or a token."""
+"""What becomes of logins, tokens and client keys, told to the observers: facts, never a secret or a token."""
 
 import enum
 from dataclasses import dataclass
@@ -72,6 +72,21 @@ class ClockJumped:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyChanged:
+    """A client key has another value now; the one before opens nothing any more."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyUnavailable:
+    """A client key can no longer be read; the one known before stays in force. `cause` is for the log."""
+
+    name: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
 class TokenFound:
     """A token came from the shared store, without a login; it lives for `lifetime` more seconds."""
 
@@ -103,4 +118,6 @@ TokenEvent = (
     | TokenFound
     | StoreFailed
     | StoreRestored
+    | KeyChanged
+    | KeyUnavailable
 )

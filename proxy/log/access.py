@@ -49,10 +49,12 @@ class AccessLog:
             "peer": fact.peer,
             "request_id": fact.request_id,
         }
-        if fact.client:
-            line["client"] = fact.client
         if fact.credential is not None:
             line["credential"] = fact.credential
+        if fact.client is not None:
+            line["client"] = fact.client
+        if fact.proxy is not None:
+            line["proxy"] = fact.proxy
         if fact.code is not None:
             line["code"] = fact.code
         if fact.cause:

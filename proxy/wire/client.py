@@ -31,8 +31,10 @@ class ClientConnection(ClientDeadlines):
     def __init__(self, wire: Wire, timeouts: Timeouts, serve: Serve, clients: Clients, address: str) -> None:
         super().__init__(wire, timeouts)
         self.address = address
+        self.name: str | None = None  # whom its certificate names
         self.admitted = False  # whether requests of this peer are answered at all
-        self.name = ""  # whom its certificate names
+        self.trusted = False  # whether what it says of its own clients is believed
+        self.settled = False  # whether there is nothing more to know of it
         self.forwarded = b""  # the fields that tell the origin of this client
         self.sent = 0  # bytes of the current answer's body, as framed for this client
         self._serve = serve
@@ -43,7 +45,7 @@ class ClientConnection(ClientDeadlines):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to serve."""
         super().connection_made(transport)
-        self.name = holder(transport.get_extra_info("peercert"))
+        self.name = holder(transport.get_extra_info("peercert")) or None
         self.forwarded = forwarded(self.address, self.scheme)
         self.flow.start(self._serve(self))
 

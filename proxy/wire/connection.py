@@ -15,7 +15,7 @@ from httptools import (
     HttpResponseParser,
 )
 
-from proxy.core.fields import CROSSING, Control, Lines, note
+from proxy.core.fields import CROSSING, JUDGED, Control, Lines, note
 from proxy.errors import BadRequest, GatewayError
 from proxy.wire.body import Body
 from proxy.wire.flow import Outbox
@@ -214,8 +214,10 @@ class Connection(asyncio.Protocol):
         """Take a field of a head, or behind a chunked body one of the trailers."""
         lower = name.lower()
         if lower in self.control_names:
-            if lower not in CROSSING:
+            if lower in CROSSING:
+                self._control[lower] = value
+            else:
                 note(self._control, lower, value)
-                return
-            self._control[lower] = value
+                if lower not in JUDGED:
+                    return
         self._lines.append(name + b": " + value + b"\r\n")

@@ -3,6 +3,7 @@
 import re
 
 from proxy.core.fields import AUTHORIZATION, PARTIAL, Control, Lines, name_of, nominated, options, spelt, without
+from proxy.core.forwarded import Forwarded
 from proxy.core.scrub import Scrub
 from proxy.errors import BadRequest, GatewayError, MethodNotAllowed
 from proxy.wire.body import CHUNKED, EMPTY, LENGTH, Body, read_length
@@ -29,8 +30,9 @@ class Request:
     `host` is the authority that was asked for, `absolute` whether the target itself named it, `scheme` whether it came
     by way of TLS. `keep` says whether the client's connection may take another request after it, `upgrade` which
     protocols may take over the connection, `here` that the gateway itself is asked. `rare` holds ready lines for the
-    origin; `expects` is said of a client that waits for `100 Continue`. `broken` is set when the body turns out
-    malformed, or comes too late. `scrub` hides in its answers what the route says must not be seen.
+    origin; `expects` is said of a client that waits for `100 Continue`. `told` is what a trusted proxy says of its
+    client. `broken` is set when the body turns out malformed, or comes too late. `scrub` hides in its answers what the
+    route says must not be seen.
     """
 
     # What few requests have stands on the class: most objects are made without it.
@@ -43,6 +45,7 @@ class Request:
     here: bool = False
     broken: GatewayError | None = None
     scrub: Scrub | None = None
+    told: Forwarded | None = None
 
     def __init__(
         self, line: RequestLine, target: bytes, host: bytes, lines: Lines, control: Control, body: Body

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import aiohttp
+from multidict import CIMultiDict
 
 from proxy.admin.listener import listen
 from proxy.app import App
@@ -39,7 +40,7 @@ class Admin:
 async def admin_of(app: App) -> AsyncIterator[Admin]:
     """Run an admin listener for a gateway."""
     sock = open_socket(TcpAddress("127.0.0.1", 0))
-    runner = await listen(AppView(app, Metrics()), sock)
+    runner = await listen(AppView(app, Metrics()), sock, app.hosts)
     try:
         async with aiohttp.ClientSession() as session:
             yield Admin(session, f"http://{bound(sock)}")
@@ -100,4 +101,8 @@ async def test_pages_and_strangers_are_refused() -> None:
     async with raw_origin(Platform().visit) as origin, running(config(origin.port)) as app, admin_of(app) as admin:
         assert (await admin.get("/status", Origin="https://evil.example"))[0] == 403
         assert (await admin.get("/status", Host="evil.example"))[0] == 421
+        assert (await admin.get("/status", Origin=admin.base))[0] == 200
+        twice = CIMultiDict((("Origin", admin.base), ("Origin", "https://evil.example")))
+        async with admin.session.get(f"{admin.base}/status", headers=twice) as answer:
+            assert answer.status == 403
         assert (await admin.get("/nothing"))[0] == 404

@@ -196,3 +196,40 @@ def test_the_choice_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     Path("iam-proxy.toml").unlink()
     alone = load(None, {"IAM_PROXY_UPSTREAM": "https://alone", "IAM_PROXY_APIKEY": "a", "IAM_PROXY_SECRETKEY": "b"})
     assert (alone.routes[0].upstream.host, alone.source) == ("alone", None)
+
+
+def test_who_may_call(tmp_path: Path) -> None:
+    """Names in lower case and ASCII, origins as browsers write them, keys by name: each is found under `access`."""
+    (tmp_path / "cron").write_text("key-of-cron\n")
+    (tmp_path / "cron").chmod(0o644)
+    text = KEYS + (
+        '[access]\nallow = ["private"]\nallowed_hosts = ["Gateway.Example", "bücher.example"]\n'
+        'cors_origins = ["https://App.example:443", "http://localhost:3000", "http://[::1]:80", "vscode-webview://abc",'
+        ' "https://bücher.example"]\n'
+        'client_keys = { cron = { file = "cron" } }\nclient_key = { env = "KEY" }\ntrusted_proxies = ["10.0.0.0/8"]\n'
+        '[[routes]]\nupstream = "https://x"\n'
+    )
+    config = loaded(tmp_path, text, KEY="key-of-default")
+    access = config.access
+    assert access.allowed_hosts == {b"gateway.example", b"xn--bcher-kva.example"}
+    assert access.cors_origins == {
+        b"https://app.example",
+        b"http://localhost:3000",
+        b"http://[::1]",
+        b"vscode-webview://abc",
+        b"https://xn--bcher-kva.example",
+    }
+    keys = {name: source.read().reveal() for name, source in access.client_keys.items()}
+    assert keys == {"cron": "key-of-cron", "default": "key-of-default"}
+    assert [str(network) for network in access.trusted_proxies] == ["10.0.0.0/8"]
+    assert config.warnings == (f"access.client_keys.cron: {tmp_path / 'cron'} can be read by others; chmod 600 it",)
+    assert "key-of" not in repr(config)
+
+
+def test_client_keys_from_the_environment(tmp_path: Path) -> None:
+    """A sidecar needs no file for them."""
+    text = KEYS + '[[routes]]\nupstream = "https://x"\n'
+    one = loaded(tmp_path, text, IAM_PROXY__ACCESS__CLIENT_KEY="a-key")
+    two = loaded(tmp_path, text, IAM_PROXY__ACCESS__CLIENT_KEYS__CRON='{ env = "K" }', K="of-cron")
+    assert {name: source.read().reveal() for name, source in one.access.client_keys.items()} == {"default": "a-key"}
+    assert {name: source.read().reveal() for name, source in two.access.client_keys.items()} == {"cron": "of-cron"}

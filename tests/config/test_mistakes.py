@@ -33,6 +33,8 @@ COUNT = "is not a count; expected a whole number from 1"
 ADDRESS = 'expected "HOST:PORT", "[::1]:PORT" or "unix:/path"'
 URL = "expected a URL such as https://my-project.eu.dataplatform.ovh.net"
 PATH = 'is not a path; expected one that begins with "/", without query or spaces'
+HOST_NAMES = 'expected names such as "gateway.example.com", without port'
+ORIGIN = 'expected an origin such as "https://app.example" or "http://localhost:3000"'
 STORE = 'is no store; expected "memory", "file:PATH", "redis://HOST:PORT/DB" or "rediss://…"'
 REDIS = "is no URL of a Redis; expected redis://USER:PASSWORD@HOST:PORT/DB, or rediss:// with TLS"
 NOT_YET = "not yet supported; "
@@ -66,8 +68,39 @@ BEHIND = {
     'networks such as "10.0.0.0/8"',
     '[access]\nallow = ["everybody"]': "F:9: access.allow: 'everybody' is no network; expected \"loopback\", "
     '"private", "any" or networks such as "10.0.0.0/8"',
-    '[access]\nclient_keys = { cron = "hunter2" }': f"F:9: access.client_keys: {NOT_YET}this version knows callers by "
-    "their network alone",
+    '[access]\nallowed_hosts = "x.example"': f"F:9: access.allowed_hosts: is not a list of names; {HOST_NAMES}",
+    '[access]\nallowed_hosts = ["*.x.example"]': f"F:9: access.allowed_hosts: '*.x.example' is a pattern; {HOST_NAMES}",
+    '[access]\nallowed_hosts = ["x.example:80"]': "F:9: access.allowed_hosts: 'x.example:80' is no host name; "
+    f"{HOST_NAMES}",
+    '[access]\nallowed_hosts = ["10.0.0.1"]': "F:9: access.allowed_hosts: '10.0.0.1' is answered in any case; "
+    f"{HOST_NAMES}",
+    '[access]\nallowed_hosts = ["gateway"]': "F:9: access.allowed_hosts: 'gateway' is answered in any case; "
+    f"{HOST_NAMES}",
+    '[access]\ncors_origins = "*"': f"F:9: access.cors_origins: is not a list; {ORIGIN}",
+    '[access]\ncors_origins = ["*"]': f"F:9: access.cors_origins: '*' would let pages of any site in; {ORIGIN}",
+    '[access]\ncors_origins = ["null"]': f"F:9: access.cors_origins: 'null' would let pages of any site in; {ORIGIN}",
+    '[access]\ncors_origins = ["https://*.x.example"]': "F:9: access.cors_origins: 'https://*.x.example' would let "
+    f"pages of any site in; {ORIGIN}",
+    '[access]\ncors_origins = ["https://x.example/"]': "F:9: access.cors_origins: 'https://x.example/' is no origin; "
+    f"{ORIGIN}",
+    '[access]\ncors_origins = ["x.example"]': f"F:9: access.cors_origins: 'x.example' is no origin; {ORIGIN}",
+    '[access]\ncors_origins = ["https://u@x.example"]': "F:9: access.cors_origins: 'https://u@x.example' is no origin; "
+    f"{ORIGIN}",
+    '[access]\ncors_origins = ["http://x:99999"]': f"F:9: access.cors_origins: 'http://x:99999' is no origin; {ORIGIN}",
+    "[access]\nclient_keys = { cron = 5 }": f"F:9: access.client_keys.cron: {SECRET_FORMS}",
+    '[access]\nclient_keys = { cron = "" }': "F:9: access.client_keys.cron: the secret is empty",
+    '[access]\nclient_keys = { cron = " hunter2" }': "F:9: access.client_keys.cron: begins or ends with a space, which "
+    "no field can carry",
+    '[access]\nclient_keys = { "a b" = "hunter2" }': "F:9: access.client_keys.a b: is no name for the log; expected "
+    "letters, digits, dots, hyphens and underscores",
+    '[access]\nclient_keys = ["hunter2"]': "F:9: access.client_keys: is not a table",
+    '[access]\nclient_key = { file = "no.key" }': "F:9: access.client_key: DIR/no.key: No such file or directory",
+    '[access]\nclient_key = "hunter2"\nclient_keys = { default = "x" }': "F:9: access.client_key: client_keys has one "
+    'named "default" as well; expected one of the two',
+    '[access]\ntrusted_proxies = ["any"]': "F:9: access.trusted_proxies: would believe everybody; expected the networks "
+    "of your own proxies",
+    '[access]\ntrusted_proxies = ["proxy.example"]': "F:9: access.trusted_proxies: 'proxy.example' is no network; "
+    'expected "loopback", "private", "any" or networks such as "10.0.0.0/8"',
     '[limits]\nreplay_buffer = "1 mile"': f"F:9: limits.replay_buffer: {SIZE}",
     "[limits]\nmax_header_size = 1024": f"F:9: limits.max_header_size: {SIZE}",
     "[limits]\nmax_in_flight = 0": f"F:9: limits.max_in_flight: {COUNT}",

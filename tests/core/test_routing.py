@@ -4,7 +4,7 @@ import pytest
 
 from proxy.core.address import Upstream
 from proxy.core.route import LOGIN_PATHS, Route
-from proxy.core.routing import RouteTable, hostname, outgoing, stripped
+from proxy.core.routing import RouteTable, outgoing, stripped
 from proxy.errors import MethodNotAllowed, NoRoute, PathDenied
 
 HERE = Upstream("http", "127.0.0.1", 1)
@@ -78,15 +78,6 @@ def test_methods() -> None:
     with pytest.raises(MethodNotAllowed) as refused:
         rules.judge(b"POST", b"/")
     assert refused.value.allow == "GET, HEAD"
-
-
-@pytest.mark.parametrize(
-    ("host", "name"),
-    [(b"A.b:80", b"a.b"), (b"a", b"a"), (b"[::1]:80", b"[::1]"), (b"[::1]", b"[::1]"), (b"a:", b"a"), (b"", b"")],
-)
-def test_hostname(host: bytes, name: bytes) -> None:
-    """The port goes, the case too."""
-    assert hostname(host) == name
 
 
 def test_what_is_forwarded_stays_as_it_came() -> None:

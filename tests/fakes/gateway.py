@@ -11,12 +11,14 @@ from proxy.core.access import Access
 from proxy.core.address import TcpAddress, Upstream
 from proxy.core.credential import DEFAULT_REJECT
 from proxy.core.events import Finished
+from proxy.core.keys import Keys
 from proxy.core.limits import Limits
 from proxy.core.route import LOGIN_PATHS, Route
 from proxy.core.routing import RouteTable
 from proxy.core.timeouts import Timeouts
 from proxy.core.tls_events import HandshakeFailed
 from proxy.exchange import Gateway
+from proxy.judge import Judge
 from proxy.listen import open_socket
 from proxy.way import Way
 from proxy.wire.client import ClientConnection
@@ -254,7 +256,10 @@ async def gateway_to(  # noqa: PLR0913  each is what some test is about
     def noted(fact: Finished) -> None:
         bench.note(fact)
 
-    gateway = Gateway(wire, ways, table, noted, limits.max_in_flight, access, PSEUDONYM)
+    keys = Keys()
+    for name, key in access.client_keys.items():
+        keys.set(name, key.read())
+    gateway = Gateway(wire, ways, Judge(access, table, keys, limits.max_in_flight, PSEUDONYM), noted)
     sock = open_socket(TcpAddress("127.0.0.1", 0))
     starved: list[OSError] = []
 

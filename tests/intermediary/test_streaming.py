@@ -84,8 +84,8 @@ async def test_redirects_and_cookies_name_the_gateway() -> None:
         )
 
     async with raw_origin(script) as origin, gateway_to(origin.port) as bench, bench.client() as client:
-        await client.send(b"GET / HTTP/1.1\r\nHost: Gate.way:8080\r\n\r\n")
+        await client.send(b"GET / HTTP/1.1\r\nHost: Gate-Way:8080\r\n\r\n")
         answer = await client.answer()
-    assert answer.values(b"location") == [b"http://Gate.way:8080/next?a=b"]
-    assert answer.values(b"link") == [b"<http://Gate.way:8080/2>; rel=next"]
+    assert answer.values(b"location") == [b"http://Gate-Way:8080/next?a=b"]
+    assert answer.values(b"link") == [b"<http://Gate-Way:8080/2>; rel=next"]
     assert answer.values(b"set-cookie") == [b"s=1; HttpOnly", b"t=2; Path=/"]

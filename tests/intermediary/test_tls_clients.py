@@ -12,10 +12,13 @@ from typing import cast
 
 import pytest
 
+from proxy.core.access import Access
 from proxy.core.address import TcpAddress, Upstream
 from proxy.core.credential import Verification
+from proxy.core.keys import Keys
+from proxy.core.routing import RouteTable
 from proxy.core.timeouts import Timeouts
-from proxy.exchange import meant
+from proxy.judge import Judge
 from proxy.wire.client import ClientConnection
 from proxy.wire.client_deadlines import LINGER
 from tests.fakes.authority import Authority
@@ -438,8 +441,9 @@ async def test_a_target_without_a_port_means_that_of_its_scheme(*, secure: bool)
     """443 is what https leaves out, 80 what http does."""
     for port in (80, 443):
         transport = SimpleNamespace(get_extra_info={"sockname": ("127.0.0.1", port)}.get)
-        client = cast("ClientConnection", SimpleNamespace(secure=secure, transport=transport))
-        assert meant(client, b"localhost") == (port == (443 if secure else 80))
+        client = cast("ClientConnection", SimpleNamespace(scheme=b"https" if secure else b"http", transport=transport))
+        judge = Judge(Access(), RouteTable([]), Keys(), 1, b"")
+        assert judge._meant(client, b"localhost") == (port == (443 if secure else 80))
 
 
 async def test_what_is_said_to_who_speaks_http_again(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeVar, cast
 
+from proxy.core import keys as client_keys
 from proxy.core.access import Access
 from proxy.core.address import Upstream
 from proxy.core.apikey import ApikeyRecipe
@@ -16,6 +17,7 @@ from proxy.core.routing import RouteTable
 from proxy.core.secret import Secret
 from proxy.core.token import Token
 from proxy.exchange import Gateway
+from proxy.judge import Judge
 from proxy.tokens.cache import token_cache
 from proxy.tokens.drift import Drift
 from proxy.tokens.login import Login
@@ -141,8 +143,8 @@ class Running:
             else Way(rules, self.pool, scenario.limits, PSEUDONYM)
             for rules in table.rules
         ]
-        limit = scenario.limits.max_in_flight
-        self.gateway = Gateway(self.wire, ways, table, checks.observe, limit, Access(), PSEUDONYM)
+        judge = Judge(Access(), table, client_keys.Keys(), scenario.limits.max_in_flight, PSEUDONYM)
+        self.gateway = Gateway(self.wire, ways, judge, checks.observe)
 
     def _source(self, platform: Platform, keys: Keys, clocks: Clocks) -> Reuse:
         """Return the token source, all of it as the gateway makes it."""

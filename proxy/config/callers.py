@@ -1,0 +1,90 @@
+"""Who may call, as a file writes it: networks, Host names, origins, keys. All raise ValueError."""
+
+import re
+
+from pydantic import ValidationInfo
+
+from proxy.config import parts
+from proxy.config.secrets import secret_and_text
+from proxy.core.access import Network, networks
+from proxy.core.cors import origin_of
+from proxy.core.hosts import literal, local
+from proxy.core.secret import SecretSource
+
+# RFC 6454 §6.2; an editor's or an extension's pages have schemes of their own.
+_ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://(\[[0-9a-f:.]+\]|[^\s/?#@:\[\]*]+)(?::([0-9]{1,5}))?")
+ORIGIN = 'expected an origin such as "https://app.example" or "http://localhost:3000"'
+
+
+def allowed(value: object) -> tuple[Network, ...]:
+    """Return the networks that a list names."""
+    expected = 'expected "loopback", "private", "any" or networks such as "10.0.0.0/8"'
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise ValueError(f"is not a list of networks; {expected}")
+    found: list[Network] = []
+    for each in value:
+        try:
+            found += networks(each)
+        except ValueError:
+            raise ValueError(f"{each!r} is no network; {expected}") from None
+    return tuple(found)
+
+
+def trusted(value: object) -> tuple[Network, ...]:
+    """Return the networks of proxies that are believed; none of them is everybody's."""
+    found = allowed(value)
+    if any(network.prefixlen == 0 for network in found):
+        raise ValueError("would believe everybody; expected the networks of your own proxies")
+    return found
+
+
+def hosts(value: object) -> frozenset[bytes]:
+    """Return the names that a list holds, in lower case and ASCII."""
+    expected = 'expected names such as "gateway.example.com", without port'
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise ValueError(f"is not a list of names; {expected}")
+    return frozenset(_host(each, expected) for each in value)
+
+
+def _host(name: str, expected: str) -> bytes:
+    if "*" in name:
+        raise ValueError(f"{name!r} is a pattern; {expected}")
+    try:
+        found = parts.hostname(name).lower().encode()
+    except ValueError:
+        raise ValueError(f"{name!r} is no host name; {expected}") from None
+    if literal(found) or local(found) or b":" in found:
+        raise ValueError(f"{name!r} is answered in any case; {expected}")
+    return found
+
+
+def origins(value: object) -> frozenset[bytes]:
+    """Return the origins that a list holds, as browsers write them."""
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise ValueError(f"is not a list; {ORIGIN}")
+    return frozenset(map(_origin, value))
+
+
+def _origin(text: str) -> bytes:
+    if text == "null" or "*" in text:
+        raise ValueError(f"{text!r} would let pages of any site in; {ORIGIN}")
+    match = _ORIGIN.fullmatch(text.lower())
+    if match is None or int(match[3] or 0) > parts.PORTS:
+        raise ValueError(f"{text!r} is no origin; {ORIGIN}")
+    scheme, host, port = match.groups()
+    if not host.startswith("["):
+        host = parts.hostname(host)
+    return origin_of(scheme.encode(), f"{host}:{port or ''}".encode())
+
+
+def optional_key(value: object, info: ValidationInfo) -> SecretSource | None:
+    """Return where a client key is, if one is given."""
+    return None if value is None else key(value, info)
+
+
+def key(value: object, info: ValidationInfo) -> SecretSource:
+    """Return where a client key is."""
+    found, text = secret_and_text(value, info)
+    if text != text.strip():
+        raise ValueError("begins or ends with a space, which no field can carry")
+    return found

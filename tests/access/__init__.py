@@ -1,0 +1,1 @@
+"""Who may call, and browsers: over raw sockets, on both loops."""

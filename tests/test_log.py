@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+from dataclasses import replace
 
 import pytest
 import structlog
@@ -126,6 +127,19 @@ def test_people_get_short_coloured_lines() -> None:
     assert "GET  /qb/query?token=****" in line
     assert "1.2 KB  34.1 ms" in line
     assert "attempts" not in line
+
+
+def test_the_name_of_a_client_is_logged() -> None:
+    """In both forms, where there is one."""
+    named = replace(FACT, client="cron")
+    for stream in (Terminal(), io.StringIO()):
+        output = log.configure(Log(), stream)
+        access = log.AccessLog(output.writer, output.console if output.people else None, every=True)
+        access.finished(named)
+        access.finished(FACT)
+        first, second = stream.getvalue().splitlines()
+        assert "cron" in first
+        assert "client" not in second
 
 
 def test_a_stream_that_is_gone_ends_nobody() -> None:

@@ -125,6 +125,30 @@ def test_cookies(referral: Referral, said: bytes, read: bytes) -> None:
     assert referral.lines([b"Set-Cookie: %b\r\n" % said], HOST) == [b"Set-Cookie: %b\r\n" % read]
 
 
+@pytest.mark.parametrize(
+    ("referral", "said", "read"),
+    [
+        (PLAIN, b"a=b; Domain=api.example; Secure; SameSite=None", b"a=b; Secure; SameSite=None"),
+        (PLAIN, b"a=b; HttpOnly", b"a=b; HttpOnly"),
+        (PLAIN, b"__Secure-a=b; Secure; Domain=x", b"__Secure-a=b; Secure"),
+        (MOVED, b"__Secure-a=b; Secure; Path=/base/x", b"__Secure-a=b; Secure; Path=/here/x"),
+        (MOVED, b"__Host-a=b; Secure; Path=/", b"__Host-a=b; Secure; Path=/"),
+        (MOVED, b"a=b; Path=/base/x; Secure", b"a=b; Path=/here/x; Secure"),
+    ],
+)
+def test_cookies_over_tls(referral: Referral, said: bytes, read: bytes) -> None:
+    """A client on https keeps them with Secure; only what leads elsewhere goes."""
+    assert referral.lines([b"Set-Cookie: %b\r\n" % said], HOST, b"https") == [b"Set-Cookie: %b\r\n" % read]
+
+
+def test_a_client_over_tls_is_sent_to_https() -> None:
+    """Whatever scheme the origin has used; one that gave no name gets a path."""
+    for said in (b"https://api.example/x", b"http://api.example/x", b"//api.example/x"):
+        line = b"Location: %b\r\n" % said
+        assert PLAIN.lines([line], HOST, b"https") == [b"Location: https://localhost:8080/x\r\n"]
+        assert PLAIN.lines([line], b"", b"https") == [b"Location: /x\r\n"]
+
+
 def test_a_refresh_that_is_none_costs_no_time() -> None:
     """Nor does one with a tail of spaces: a field of 30 KB would hold all connections for hours if it did."""
     for value in (

@@ -19,7 +19,7 @@ from tests.simulation.scenario import Scenario, Strike, Window, scenario
 from tests.simulation.verdict import at_rest, judge, left_behind
 
 # A dial, a login or anything else in flight when everybody has gone ends within this time, in seconds.
-REST = 40.0
+REST = 20.0
 # A login that has once refused good keys is probed every 900 s: so long may it take until a token is there again.
 RECOVERS, LOOK = 950.0, 5.0
 # A token that lives no longer may have died between two looks, or on its way where `Date` hides a second of its life.

@@ -105,8 +105,8 @@ class App:
     # --- composition
     def _sources(self, tell: Callable[[TokenEvent], None]) -> dict[str, Reuse]:
         loop = self.wire.loop
-        cache = token_cache(loop)
-        used = {route.credential for route in self.config.routes}
+        used = {route.credential for route in self.config.routes} - {None}
+        cache = token_cache(loop, len(used))
         return {
             name: Reuse(
                 shared(issuer_of(credential, loop), credential, self.store, clock=loop, cache=cache, on_event=tell),

@@ -6,6 +6,7 @@ import pytest
 
 from tests.fakes.gateway import complaints, gateway_to
 from tests.fakes.origin import OK, Script, Visit, raw_origin
+from tests.fakes.tokens import FakeSource
 
 pytestmark = pytest.mark.usefixtures("loop_factory")
 
@@ -184,6 +185,21 @@ async def test_a_body_that_stalls_is_cut_off() -> None:
         assert (await client.answer()).status == 408
         assert await client.ended()
     assert origin.arrived == []
+
+
+async def test_a_body_that_is_held_is_not_late() -> None:
+    """While a login is awaited its client is not read from: that it sends nothing more is not its fault."""
+    source = FakeSource(gate=asyncio.Event())
+    async with raw_origin() as origin, gateway_to(origin.port, source=source) as bench, bench.client() as client:
+        gate = source.gate
+        assert gate is not None
+        await client.send(b"POST / HTTP/1.1\r\nHost: g\r\nContent-Length: 10\r\n\r\n12345")
+        await bench.until(lambda: bench.connection().held > 0)
+        await bench.pass_time(301)
+        gate.set()
+        await client.send(b"67890")
+        assert (await client.answer()).status == 200
+    assert origin.arrived[0].body == b"1234567890"
 
 
 @pytest.mark.parametrize(

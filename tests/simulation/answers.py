@@ -69,6 +69,8 @@ class Judge:
                 return faults["dial hangs"] > 0 or limits.max_origin_connections < 10
             case "overloaded":
                 return limits.max_in_flight < 10 or limits.max_origin_connections < 10
+            case "bad_upstream" if faults["origin: excess"]:
+                return True  # it may have come before the request had left
             case "login_rejected" | "login_unavailable":
                 return self._no_login(asked, self._checks.gateways[asked.gateway])
             case _:

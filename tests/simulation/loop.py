@@ -42,6 +42,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         else:
             self._turns += 1
             if timeout is None or self._turns > TURNS:
+                self._turns = 0  # whoever cleans up may turn as often again
                 raise Standstill("nothing to wait for" if timeout is None else "spinning")
         return ()
 

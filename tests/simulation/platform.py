@@ -29,7 +29,7 @@ DATED = frozenset(("date", "epoch", "milliseconds"))
 
 @dataclass(slots=True)
 class Grant:
-    """A token as the platform knows it: `dies` on the platform's clock.
+    """A token as the platform knows it: `issued` on the loop's clock, `dies` on the platform's.
 
     `until`, on the loop's clock, is when the gateway can know that it is dead: infinity where the platform did not
     tell, or not the truth.
@@ -37,6 +37,7 @@ class Grant:
 
     text: str
     dies: float
+    issued: float
     until: float
     revoked: bool = False
 
@@ -91,6 +92,14 @@ class Platform:
         for grant in self.grants.values():
             grant.revoked = True
 
+    def stepped(self) -> None:
+        """The wall clock has moved: a date that is on its way is read by another clock than it was written for."""
+        for grant in self.grants.values():
+            if grant.issued >= self.loop.time() - self.login_timeout and self.lives.telling in DATED:
+                grant.until += 1.0
+            elif grant.issued >= self.loop.time() - self.login_timeout and self.lives.telling == "bare":
+                grant.until = float("inf")
+
     def _issue(self) -> Grant:
         if self.lives.single:
             self.revoke()
@@ -101,7 +110,7 @@ class Platform:
         until = self.loop.time() + life if told else float("inf")
         if self.lives.telling in DATED and not self.clocks.honest:
             until += 1.0  # Date has whole seconds, which a clock that is nearly right hides
-        self.grants[text] = grant = Grant(text, self.clocks.platform() + life, until)
+        self.grants[text] = grant = Grant(text, self.clocks.platform() + life, self.loop.time(), until)
         return grant
 
     def _session(self, grant: Grant) -> dict[str, object]:
@@ -126,9 +135,9 @@ class Platform:
         mood, delay = self.mood, self.takes + 0.02 + 0.1 * self.chance.random()
         if mood != "works":
             self.history.fault(f"login {mood}")
+        await asyncio.sleep(delay / 2)
         if mood == "down":
             raise aiohttp.ClientConnectionError
-        await asyncio.sleep(delay / 2)
         if mood == "hanging":
             await self.loop.create_future()
         if mood == "slow":

@@ -176,7 +176,7 @@ def scenario(seed: int) -> Scenario:
             max_origin_connections=chance.choice((1, 3, 64, 64)),
         ),
         timeouts=Timeouts(connect=2.0, response=8.0, idle=6.0, client_header=5.0, keep_alive=15.0),
-        length=chance.choice((20.0, 60.0, 120.0, 300.0)),
+        length=chance.choice((20.0, 40.0, 80.0, 200.0)),
         forbidden=chance.choice((None, None, None, "/a", "/b")),
     )
     made.windows = windows(chance, made.length)

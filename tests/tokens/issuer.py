@@ -1,7 +1,7 @@
 """An issuer of tokens that does what a test says, and a token source in front of it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
@@ -37,6 +37,7 @@ class FakeIssuer:
     issued: list[Token] = field(default_factory=list)
     takes: float = 0.0
     text: str = ""
+    random: Callable[[], float] = lambda: 0.0
     ended: list[tuple[str, str]] = field(default_factory=list)
     replaced: list[Token | None] = field(default_factory=list)
     reads: int = 0
@@ -81,7 +82,7 @@ class FakeIssuer:
     def token(self, sent_at: float) -> Token:
         """Return the token of a login."""
         text = self.text or f"token-{len(self.logins)}"
-        return Token.issued(text, sent_at, self.lifetime, 0.0, took=self.clock.time() - sent_at)
+        return Token.issued(text, sent_at, self.lifetime, self.random(), took=self.clock.time() - sent_at)
 
     async def _pass(self, seconds: float) -> None:
         over = asyncio.Event()

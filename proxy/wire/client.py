@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import selectors
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -13,7 +12,7 @@ from proxy.wire.answer import Answer
 from proxy.wire.body import CHUNKED, CLOSE
 from proxy.wire.client_reader import ClientReader
 from proxy.wire.clients import Clients
-from proxy.wire.connection import DEAF, HEAD, Wire
+from proxy.wire.connection import DEAF, HEAD, Wire, waits_below
 from proxy.wire.date import date_line
 from proxy.wire.request import Request
 from proxy.wire.state import Serving
@@ -137,7 +136,7 @@ class ClientConnection(ClientReader):
             self.deadline = self.wire.sweep.after(LINGER)
             self.close()
             return
-        left = self.transport.get_write_buffer_size() or self._below()
+        left = self.transport.get_write_buffer_size() or (self.secure and waits_below(self.transport))
         if not left:
             self.transport.abort()  # no reset: the kernel may have some of the answer left to send
         elif left < self._left_to_send:
@@ -145,15 +144,6 @@ class ClientConnection(ClientReader):
             self.deadline = self.wire.sweep.after(self.timeouts.idle)
         else:
             self.abort()
-
-    def _below(self) -> int:
-        """Return 1 where something waits below TLS, in a buffer that cannot be seen, for the kernel to take it."""
-        sock = self.transport.get_extra_info("socket")
-        if not self.secure or sock is None:
-            return 0
-        with selectors.DefaultSelector() as selector:
-            selector.register(sock.fileno(), selectors.EVENT_WRITE)
-            return 0 if selector.select(0) else 1
 
     def _body_expired(self) -> None:
         if self.held or self.state is STARTED:  # it is not the client that is slow, or the answer's bytes count as well

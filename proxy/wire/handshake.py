@@ -56,15 +56,12 @@ class Handshake(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection from its transport, which is about to read: TLS wants one of its own from the start."""
         plain = cast("asyncio.Transport", transport)  # uvloop's is no subclass of it
-        peer, given = str(plain.get_extra_info("peername")[0]), plain.get_extra_info("socket")
+        given, name = plain.get_extra_info("socket"), plain.get_extra_info("peername")
+        peer = str(name[0]) if name else "gone"  # a reset has come with it
         try:
-            sock = socket.fromfd(given.fileno(), given.family, given.type)
+            self._begin(socket.fromfd(given.fileno(), given.family, given.type), peer)
         except OSError as error:  # out of descriptors
             self._failed(HandshakeFailed(peer, words(error)))
-        else:
-            self._clients.add(self)
-            self._task = asyncio.get_running_loop().create_task(self._shake(sock, peer))
-            self._task.add_done_callback(lambda task: self._done(task, sock))
         plain.abort()  # this descriptor; the connection lives on in the other
 
     def leave(self) -> None:
@@ -75,6 +72,11 @@ class Handshake(asyncio.Protocol):
         """End at once."""
         if self._task is not None:
             self._task.cancel()
+
+    def _begin(self, sock: socket.socket, peer: str) -> None:
+        self._clients.add(self)
+        self._task = asyncio.get_running_loop().create_task(self._shake(sock, peer))
+        self._task.add_done_callback(lambda task: self._done(task, sock))
 
     async def _shake(self, sock: socket.socket, peer: str) -> None:
         context = self._certificate.context

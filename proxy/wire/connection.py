@@ -105,8 +105,7 @@ class Connection(asyncio.Protocol):
     def close(self) -> None:
         """Close in good order, behind everything that was sent."""
         self.wire.outbox.post()
-        if not self.transport.is_closing():  # asyncio's TLS forgets a connection that is closed twice
-            self.transport.close()
+        self.transport.close()
 
     def abort(self) -> None:
         """Close with a reset: what was under way has failed, and must not look complete."""

@@ -12,6 +12,9 @@ import pytest
 import trustme
 
 from proxy.core.timeouts import Timeouts
+from proxy.core.tls_events import HandshakeFailed
+from proxy.wire.clients import Clients
+from proxy.wire.handshake import Handshake
 from tests.fakes.authority import Authority
 from tests.fakes.gateway import RawClient, gateway_to
 from tests.fakes.origin import raw_origin
@@ -205,6 +208,29 @@ async def test_a_handshake_that_is_ended_wherever_it_stands(turns: int, tmp_path
         assert await RawClient(reader, writer).ended()
         writer.close()
     assert bench.failed == []
+
+
+class Hasty(Handshake):
+    """One that is ended before it has begun."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin, and end."""
+        super().connection_made(transport)
+        self.leave()
+
+
+async def test_a_handshake_that_is_ended_before_it_begins(tmp_path: Path) -> None:
+    """Its connection ends with it."""
+    certificate = SimpleNamespace(context=Authority(tmp_path).gateway().context())
+    clients, failed = Clients(), list[HandshakeFailed]()
+    loop = asyncio.get_running_loop()
+    hasty = Hasty(certificate, 30.0, asyncio.Protocol, clients, failed.append)
+    server = await loop.create_server(lambda: hasty, "127.0.0.1", 0)
+    async with RawClient.to(server.sockets[0].getsockname()[1]) as client:
+        assert await client.ended()
+    server.close()
+    await clients.gone()
+    assert failed == []
 
 
 async def test_many_at_once(tmp_path: Path) -> None:

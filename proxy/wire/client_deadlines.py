@@ -2,12 +2,11 @@
 
 import asyncio
 import contextlib
-import selectors
 
 from proxy.core.timeouts import Timeouts
 from proxy.errors import RequestTimeout
 from proxy.wire.client_reader import ClientReader
-from proxy.wire.connection import DEAF, HEAD, Wire
+from proxy.wire.connection import DEAF, HEAD, Wire, waits_below
 from proxy.wire.state import Serving
 from proxy.wire.sweep import NEVER
 
@@ -167,15 +166,7 @@ class ClientDeadlines(ClientReader):
 
     def unsent(self) -> int:
         """Return how many bytes the kernel has not taken yet; below TLS none can be seen, and any count as one."""
-        return self.transport.get_write_buffer_size() or (1 if self.secure and self._waits_below() else 0)
-
-    def _waits_below(self) -> bool:
-        sock = self.transport.get_extra_info("socket")
-        if sock is None:
-            return False
-        with selectors.DefaultSelector() as selector:
-            selector.register(sock.fileno(), selectors.EVENT_WRITE)
-            return not selector.select(0)
+        return self.transport.get_write_buffer_size() or int(self.secure and waits_below(self.transport))
 
     def _body_late(self) -> None:
         if self.held or self.state is STARTED:  # it is not the client that is slow, or the answer's bytes count as well

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import selectors
 import socket
 import struct
 from dataclasses import dataclass
@@ -105,17 +106,16 @@ class Connection(asyncio.Protocol):
     def close(self) -> None:
         """Close in good order, behind everything that was sent."""
         self.wire.outbox.post()
-        if not self.transport.is_closing():  # asyncio's TLS forgets a connection that is closed twice
-            self.transport.close()
+        self.transport.close()
 
     def abort(self) -> None:
         """Close with a reset: what was under way has failed, and must not look complete."""
         if self.transport is None or self.lost:
             return
         sock = self.transport.get_extra_info("socket")
-        # A Unix socket knows no reset, and a dead one needs none; behind TLS it may be gone already.
-        with contextlib.suppress(OSError, AttributeError):
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        if sock is not None:  # behind TLS it may be gone already
+            with contextlib.suppress(OSError):  # a Unix socket knows no reset, and a dead one needs none
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         self.transport.abort()
 
     # --- flow control: a full side stops the reading of its peer
@@ -221,3 +221,13 @@ class Connection(asyncio.Protocol):
                 if lower not in JUDGED:
                     return
         self._lines.append(name + b": " + value + b"\r\n")
+
+
+def waits_below(transport: asyncio.Transport) -> bool:
+    """Return whether something waits below TLS, in a buffer that cannot be seen, for the kernel to take it."""
+    sock = transport.get_extra_info("socket")
+    if sock is None:
+        return False
+    with selectors.DefaultSelector() as selector:
+        selector.register(sock.fileno(), selectors.EVENT_WRITE)
+        return not selector.select(0)

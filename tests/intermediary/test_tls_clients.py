@@ -216,14 +216,35 @@ async def test_an_answer_that_is_cut_short_has_no_goodbye(tmp_path: Path) -> Non
 
 async def test_a_refused_body_does_not_cost_the_answer(tmp_path: Path) -> None:
     """What is still sent is read for a while before the goodbye, so no reset takes the answer away."""
+    bad = b"POST / HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: chunked\r\n\r\nz\r\n"
+
+    def all_then_answer(port: int, trust: ssl.SSLContext) -> bytes:
+        with (
+            socket.create_connection(("127.0.0.1", port), timeout=10) as sock,
+            trust.wrap_socket(sock, server_hostname="localhost") as client,
+        ):
+            client.sendall(bad)
+            for _ in range(300):  # more than the kernel takes on its own
+                client.sendall(bytes(100_000))
+            return client.recv(65536)
+
+    async with behind_tls(tmp_path) as it:
+        answer = await asyncio.to_thread(all_then_answer, it.bench.port, it.trust)
+        assert answer.startswith(b"HTTP/1.1 400 ")
+        await it.bench.clients.gone()
+
+
+async def test_a_client_that_goes_on_sending(tmp_path: Path) -> None:
+    """Behind its refusal it is not read for ever: the goodbye comes, and then the end."""
     async with behind_tls(tmp_path) as it, it.client() as client:
-        await client.send(b"POST / HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: chunked\r\n\r\nz\r\n")
-        for _ in range(20):
-            await client.send(bytes(100_000))
+        await client.send(b"nonsense\r\n\r\n")
         answer = await client.answer()
         assert (answer.status, answer.whole) == (400, True)
-        await it.bench.pass_time(LINGER + 1)
-        assert await client.ended()
+        while len(it.bench.clients):
+            with contextlib.suppress(ConnectionError):
+                await client.send(b"more")
+            await it.bench.turns(5)
+            await it.bench.pass_time(LINGER)
         await it.bench.clients.gone()
 
 
@@ -302,29 +323,31 @@ async def narrow(it: Behind) -> AsyncIterator[ssl.SSLSocket]:
 
 
 LAST = b"GET / HTTP/1.1\r\nHost: g\r\nConnection: close\r\n\r\n"
-LARGE = b"HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n" + bytes(300_000)
+LARGE = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b"
 
 
-async def test_a_last_answer_to_a_slow_client_is_not_cut_short(tmp_path: Path) -> None:
+@pytest.mark.parametrize("size", [60_000, 300_000])
+async def test_a_last_answer_to_a_slow_client_is_not_cut_short(size: int, tmp_path: Path) -> None:
     """What waits in the buffers below TLS counts as well, though nobody can see how much it is."""
 
     def rest(client: ssl.SSLSocket) -> bytes:
         return b"".join(iter(lambda: client.recv(65536), b""))
 
-    async with behind_tls(tmp_path, answering(LARGE)) as it, narrow(it) as client:
+    async with behind_tls(tmp_path, answering(LARGE % (size, bytes(size)))) as it, narrow(it) as client:
         client.sendall(LAST)
         await it.bench.facts(1)
         for seconds in (LINGER + 1, 200):
             await it.bench.pass_time(seconds)
         received = await asyncio.to_thread(rest, client)
-        assert received.partition(b"\r\n\r\n")[2] == bytes(300_000)
+        assert received.partition(b"\r\n\r\n")[2] == bytes(size)
         client.close()
         await it.bench.clients.gone()
 
 
-async def test_a_client_that_takes_nothing_of_its_last_answer(tmp_path: Path) -> None:
+@pytest.mark.parametrize("size", [60_000, 300_000])
+async def test_a_client_that_takes_nothing_of_its_last_answer(size: int, tmp_path: Path) -> None:
     """The close does not wait for ever."""
-    async with behind_tls(tmp_path, answering(LARGE)) as it, narrow(it) as client:
+    async with behind_tls(tmp_path, answering(LARGE % (size, bytes(size)))) as it, narrow(it) as client:
         client.sendall(LAST)
         await it.bench.facts(1)
         for _ in range(3):
@@ -334,13 +357,29 @@ async def test_a_client_that_takes_nothing_of_its_last_answer(tmp_path: Path) ->
 
 async def test_a_client_that_takes_nothing_of_a_large_answer(tmp_path: Path) -> None:
     """`timeouts.idle` bounds it, and frees the origin."""
-    reply = b"HTTP/1.1 200 OK\r\nContent-Length: 9000000\r\n\r\n" + bytes(9_000_000)
+    reply = LARGE % (9_000_000, bytes(9_000_000))
     async with behind_tls(tmp_path, answering(reply), timeouts=Timeouts(idle=10)) as it, narrow(it) as client:
         client.sendall(LAST)
         await it.full()
         await it.bench.pass_time(11)
         await it.bench.clients.gone()
         await it.origin.left.wait()
+
+
+async def test_a_client_that_says_goodbye_and_takes_nothing(tmp_path: Path) -> None:
+    """Its origin is freed at once, though there is no way to be rid of what was written for it."""
+    reply = LARGE % (9_000_000, bytes(9_000_000))
+    async with behind_tls(tmp_path, answering(reply)) as it, narrow(it) as client:
+        client.sendall(LAST)
+        await it.full()
+        client.settimeout(0)
+        with contextlib.suppress(ssl.SSLWantReadError, ssl.SSLError):  # no goodbye comes back
+            client.unwrap()
+        await it.origin.left.wait()
+        assert (await it.bench.facts())[0].status == 200
+        for _ in range(3):
+            await it.bench.pass_time(301)
+        await it.bench.clients.gone()
 
 
 # --- tunnels

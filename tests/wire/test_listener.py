@@ -48,6 +48,7 @@ class Stand:
     address: TcpAddress | UnixAddress = TcpAddress("127.0.0.1", 0)
     starved: list[OSError] = field(default_factory=list)
     failed: list[HandshakeFailed] = field(default_factory=list)
+    kind: type[Listener] = Listener
     time: Time = field(default_factory=Time)
 
     @contextlib.asynccontextmanager
@@ -59,7 +60,7 @@ class Stand:
         sock = open_socket(self.address)
         self.port = sock.getsockname()[1] if isinstance(self.address, TcpAddress) else 0
         tls = None if self.tls is None else Handshake(SimpleNamespace(context=self.tls), self.failed.append)
-        self.listener = Listener(wire, sock, self.clients, self.client, self.starved.append, tls)
+        self.listener = self.kind(wire, sock, self.clients, self.client, self.starved.append, tls)
         self.listener.start()
         try:
             yield self
@@ -304,3 +305,22 @@ async def test_a_client_that_leaves_while_it_is_connected() -> None:
             gone.close()
         async with RawClient.to(stand.port) as client:
             assert (await client.get()).body == b"ok"
+
+
+class Hasty(Listener):
+    """One that lets each client go before it has begun to connect."""
+
+    def _join(self, sock: socket.socket, address: str) -> None:
+        super()._join(sock, address)
+        for client in self._clients:
+            client.leave()
+
+
+@pytest.mark.parametrize("tls", [False, True])
+async def test_a_client_that_is_let_go_before_it_begins(*, tls: bool) -> None:
+    """Its connection ends with it, and nothing is told of it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) if tls else None
+    async with Stand(limit=2, tls=context, kind=Hasty).open() as stand, RawClient.to(stand.port) as client:
+        assert await client.ended()
+        await stand.clients.gone()
+        assert (stand.failed, stand.starved, stand.listener._joining) == ([], [], set())

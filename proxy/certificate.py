@@ -7,8 +7,8 @@ from collections.abc import Callable
 from proxy.config.certificates import Certificates, Contents
 from proxy.core.tls_events import CertificateChanged, CertificateKept, TlsEvent
 from proxy.errors import CertificateUnusable, StartError
-from proxy.tokens.clock import Clock, Timer
-from proxy.tokens.singleflight import SingleFlight
+from proxy.tokens.clock import Clock
+from proxy.tokens.polling import Polling
 
 
 class Certificate:
@@ -19,10 +19,8 @@ class Certificate:
 
     def __init__(self, files: Certificates, clock: Clock, tell: Callable[[TlsEvent], None]) -> None:
         self._files = files
-        self._clock = clock
         self._tell = tell
-        self._reading: SingleFlight[None] = SingleFlight()
-        self._timer: Timer | None = None
+        self._polling = Polling(clock, files.poll, self._read)
         self._fault = ""  # what was wrong at the last look
         self._said = False
         try:
@@ -38,17 +36,11 @@ class Certificate:
 
     def start(self) -> None:
         """Look at the files from now on, until `close`."""
-        self._timer = self._clock.call_at(self._clock.time() + self._files.poll, self._look)
+        self._polling.start()
 
     async def close(self) -> None:
         """Look no more, and leave no task behind."""
-        if self._timer is not None:
-            self._timer.cancel()
-        await self._reading.close()
-
-    def _look(self) -> None:
-        self.start()
-        self._reading.begin(self._read)
+        await self._polling.close()
 
     async def _read(self) -> None:
         try:

@@ -7,9 +7,9 @@ from proxy.core.keys import Keys
 from proxy.core.secret import Secret, SecretSource
 from proxy.core.token_events import KeyChanged, KeyUnavailable
 from proxy.errors import SecretUnavailable, StartError
-from proxy.tokens.clock import Clock, Timer
+from proxy.tokens.clock import Clock
+from proxy.tokens.polling import Polling
 from proxy.tokens.secrets import poll
-from proxy.tokens.singleflight import SingleFlight
 
 Tell = Callable[[KeyChanged | KeyUnavailable], None]
 
@@ -20,13 +20,10 @@ class KeyWatch:
     def __init__(self, sources: Mapping[str, SecretSource], keys: Keys, clock: Clock, tell: Tell) -> None:
         self._sources = sources
         self._keys = keys
-        self._clock = clock
         self._tell = tell
         self._known: dict[str, Secret] = {}
         self._missing: set[str] = set()
-        self._reading: SingleFlight[None] = SingleFlight()
-        self._poll = poll(sources)
-        self._timer: Timer | None = None
+        self._polling = Polling(clock, poll(sources), self._read)
 
     async def start(self) -> None:
         """Read every key, and watch them. Raises StartError for one that cannot be read."""
@@ -36,28 +33,16 @@ class KeyWatch:
             except SecretUnavailable as error:
                 raise StartError(f"access.client_keys.{name}: {error}") from None
             self._keys.set(name, self._known[name])
-        self._arm()
+        self._polling.start()
 
     async def close(self) -> None:
         """Watch no longer, and leave no task behind."""
-        self._poll = None
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        await self._reading.close()
-
-    def _arm(self) -> None:
-        if self._poll is not None:
-            self._timer = self._clock.call_at(self._clock.time() + self._poll, self._look)
-
-    def _look(self) -> None:
-        self._reading.begin(self._read)
+        await self._polling.close()
 
     async def _read(self) -> None:
         for name, source in self._sources.items():
             if source.poll is not None:
                 await self._read_one(name, source)
-        self._arm()
 
     async def _read_one(self, name: str, source: SecretSource) -> None:
         try:

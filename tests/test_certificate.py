@@ -33,7 +33,7 @@ class Watched:
     async def look(self) -> None:
         """Let the time come for a look, and the look end."""
         self.clock.advance(FILE_POLL)
-        while self.certificate._reading.flying:  # noqa: ASYNC110  it tells nobody that it has ended
+        while self.certificate._polling.looking.flying:  # noqa: ASYNC110  it tells nobody that it has ended
             await asyncio.sleep(0)
 
 

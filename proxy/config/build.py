@@ -125,8 +125,7 @@ class Build:
         )
         for fault in found.faults():
             self.mistake(("server", "tls", fault.key), str(fault))
-        if found.exposed():
-            self.warnings.append(f"server.tls.key: {found.key} can be read by others; chmod 600 it")
+        self._exposed("server.tls.key", File(found.key))
         return found
 
     def _client_keys(self, access: schema.Access) -> None:
@@ -134,8 +133,7 @@ class Build:
             path = ("access", "client_keys", name)
             if not NAME.fullmatch(name):
                 self.mistake(path, "is no name for the log; expected letters, digits, dots, hyphens and underscores")
-            if isinstance(key, File) and key.exposed():
-                self.warnings.append(f"access.client_keys.{name}: {key.path} can be read by others; chmod 600 it")
+            self._exposed(f"access.client_keys.{name}", key)
         if access.client_key is not None and ONE_KEY in access.client_keys:
             words = f'client_keys has one named "{ONE_KEY}" as well; expected one of the two'
             self.mistake(("access", "client_key"), words)
@@ -206,7 +204,8 @@ class Build:
             if given is None:
                 continue
             using = [(index, route) for index, route in routes.items() if route.credential == name]
-            self._exposed_files(name, given)
+            for place, secret in credentials.secrets(given, f"credentials.{name}"):
+                self._exposed(place, secret)
             if any(route.scrub for _, route in using):
                 self._unscrubbed(name, given)
             if not using:
@@ -216,10 +215,9 @@ class Build:
             found[name] = self._credential(name, given, using)
         return found
 
-    def _exposed_files(self, name: str, given: kinds.Credential) -> None:
-        for place, file in credentials.secrets(given, f"credentials.{name}"):
-            if isinstance(file, File) and file.exposed():
-                self.warnings.append(f"{place}: {file.path} can be read by others; chmod 600 it")
+    def _exposed(self, place: str, secret: SecretSource) -> None:
+        if isinstance(secret, File) and secret.exposed():
+            self.warnings.append(f"{place}: {secret.path} can be read by others; chmod 600 it")
 
     def _unscrubbed(self, name: str, given: kinds.Credential) -> None:
         for place, secret in credentials.secrets(given, f"credentials.{name}"):

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from proxy.config.secrets import FILE_POLL, File
+from proxy.config.secrets import FILE_POLL
 from proxy.errors import CertificateUnusable
 
 CERTIFICATE, PRIVATE_KEY = b"-----BEGIN CERTIFICATE-----", b"PRIVATE KEY-----"
@@ -77,10 +77,6 @@ class Certificates:
             context.load_verify_locations(file)
         except OSError as error:  # SSLError is one
             raise CertificateUnusable("client_ca", f"{file} cannot be loaded; {damage(error)}") from None
-
-    def exposed(self) -> bool:
-        """Return whether others than the owner and the group may read the key."""
-        return File(self.key).exposed()
 
 
 def _faults(*looks: Callable[[], object]) -> list[CertificateUnusable]:

@@ -32,8 +32,13 @@ def forwarded(control: Control, peer: str, trusted: Sequence[Network], scheme: b
     addresses = believed(control.get(b"x-forwarded-for", b""), peer, trusted)
     told = control.get(b"x-forwarded-proto", b"").lower()
     scheme = told if told in SCHEMES else scheme
-    lines = b"X-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\n" % (", ".join(addresses).encode(), scheme)
-    return Forwarded(addresses[0], scheme, control.get(b"x-forwarded-host", host), lines)
+    return Forwarded(addresses[0], scheme, control.get(b"x-forwarded-host", host), telling(addresses, scheme))
+
+
+def telling(addresses: Sequence[str], scheme: bytes) -> bytes:
+    """Return the lines that tell the origin of a client, and the proxies behind it; a Unix socket's has no address."""
+    line = b"X-Forwarded-For: %b\r\n" % ", ".join(addresses).encode() if addresses else b""
+    return b"%bX-Forwarded-Proto: %b\r\n" % (line, scheme)
 
 
 def believed(value: bytes, peer: str, trusted: Sequence[Network]) -> list[str]:

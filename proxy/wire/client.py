@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from proxy.core.forwarded import telling
 from proxy.core.holder import holder
 from proxy.core.timeouts import Timeouts
 from proxy.errors import GatewayError
@@ -46,7 +47,7 @@ class ClientConnection(ClientDeadlines):
         """Begin to serve."""
         super().connection_made(transport)
         self.name = holder(transport.get_extra_info("peercert")) or None
-        self.forwarded = forwarded(self.address, self.scheme)
+        self.forwarded = telling([] if self.address == UNIX else [self.address], self.scheme)
         self.flow.start(self._serve(self))
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -150,9 +151,3 @@ class ClientConnection(ClientDeadlines):
 def switching(answer: Answer) -> bytes:
     """Return the lines that end the head of a 101 (RFC 9110 §7.8)."""
     return b"Connection: Upgrade\r\nUpgrade: %b\r\n" % answer.upgrade
-
-
-def forwarded(address: str, scheme: bytes) -> bytes:
-    """Return the X-Forwarded fields that are the same for a whole connection; a Unix socket's peer has no address."""
-    line = b"" if address == UNIX else b"X-Forwarded-For: %b\r\n" % address.encode()
-    return b"%bX-Forwarded-Proto: %b\r\n" % (line, scheme)

@@ -41,7 +41,7 @@ class Watched:
     async def pass_time(self) -> None:
         """Let the keys be looked at once."""
         self.clock.advance(FILE_POLL)
-        await self.watch._reading.join()
+        await self.watch._polling.looking.join()
 
     def owners(self, *texts: bytes) -> list[str | None]:
         """Return whose these keys are now."""
@@ -97,7 +97,7 @@ async def test_an_end_while_a_key_is_read(tmp_path: Path) -> None:
     it.clock.advance(FILE_POLL)
     await asyncio.sleep(0)
     await it.watch.close()
-    assert (it.clock.pending, it.watch._reading.flying) == ([], False)
+    assert (it.clock.pending, it.watch._polling.looking.flying) == ([], False)
 
 
 async def test_a_key_that_is_not_there_at_start(tmp_path: Path) -> None:
@@ -130,6 +130,6 @@ async def test_a_running_gateway(tmp_path: Path) -> None:
         while await status(client, "second") == 401:
             pass
         assert (await status(client, "first"), await status(client, "second")) == (401, 200)
-    assert app.key_watch._timer is None
+    assert app.key_watch._polling._timer is None
     assert KeyChanged("cron") in seen.tokens
     assert {fact.client for fact in seen.finished} == {"cron", None}

@@ -37,7 +37,7 @@ class Stall:
     def expired(self) -> None:
         """See whether anything has been taken since the last look."""
         left = self._connection.transport.get_write_buffer_size()
-        if left < self._left:
+        if left < self._left or not left:  # with nothing left it is not the client that we wait for
             self._left = left
             self.deadline = self._sweep.after(self._idle)
         else:

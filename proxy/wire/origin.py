@@ -1,7 +1,6 @@
 """The origin's side: one request at a time, its answer."""
 
 import asyncio
-import select
 import ssl
 from typing import TYPE_CHECKING
 
@@ -133,7 +132,7 @@ class OriginConnection(OriginReader):
             and not self._spoilt
             and self.reading is HEAD
             and request is not None
-            and (request.body.framing is NO_BODY or (request.body.sent and through(self.transport)))
+            and (request.body.framing is NO_BODY or (request.body.sent and not self.transport.get_write_buffer_size()))
             and answer is not None
             and answer.keep
             and answer.body.complete
@@ -203,17 +202,6 @@ class OriginConnection(OriginReader):
             self.deadline = self.wire.sweep.after(self.timeouts.idle)
         else:
             self.fail(UpstreamTimeout())
-
-
-def through(transport: asyncio.Transport) -> bool:
-    """Return whether all that was written has left; TLS does not tell what waits in the transport below it."""
-    if transport.get_write_buffer_size() or transport.is_closing():
-        return False
-    if transport.get_extra_info("ssl_object") is None:
-        return True
-    poll = select.poll()
-    poll.register(transport.get_extra_info("socket").fileno(), select.POLLOUT)
-    return bool(poll.poll(0))
 
 
 def said_goodbye(transport: asyncio.Transport) -> bool:

@@ -10,8 +10,9 @@ from tests.simulation.client import Client
 from tests.simulation.clocks import Clocks
 from tests.simulation.gateway import Running
 from tests.simulation.history import History
+from tests.simulation.line import Line
 from tests.simulation.loop import VirtualLoop
-from tests.simulation.network import Line, begin, joined
+from tests.simulation.network import begin, joined
 from tests.simulation.origin import Origin
 from tests.simulation.peer import Peer
 from tests.simulation.platform import Keys, Platform

@@ -93,8 +93,9 @@ class Checks:
         what = arrival.token, asked.plan.method, asked.plan.path
         if not arrival.refused:
             if arrival.token == known.current:
-                known.accepted.add(what)
                 known.trial = None
+                if known.doubted is not None and arrival.began >= known.doubted:
+                    known.accepted.add(what)
             return
         known.refused.setdefault(arrival.token, now)
         current = arrival.token == known.current and now < self._platform.grants[arrival.token].until - 1.0

@@ -206,7 +206,7 @@ class Origin:
             arrival.payload = pattern(number * 10 + len(asked.arrivals), act.size)
         if act.interim and not arrival.refused:
             conversation.send(b"HTTP/1.1 %d Early\r\nLink: </x>\r\n\r\n" % act.interim)
-        arrival.answered = True
+        arrival.answered, arrival.began = True, self._loop.time()
         self._history.note("origin answers", f"n={number} {arrival.status}")
         framing = "length" if arrival.refused else act.framing
         keep = await self._send(conversation, asked, arrival, act, framing)

@@ -4,8 +4,13 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
+# Servers that the tests log in to.
+PLATFORMS := tests/platforms
+OIDC      := $(PLATFORMS)/oidc
+SUPERSET  := .superset
+
 .DEFAULT_GOAL := help
-.PHONY: help tools run test test-long lint types imports unit format example lock bench clean
+.PHONY: help tools run test test-long lint types imports unit format example lock lock-platforms bench clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -18,7 +23,7 @@ run: $(VENV)/.installed  ## start the gateway: with iam-proxy.toml or IAM_PROXY_
 # --- to check it
 test: lint types imports unit  ## the whole check
 
-test-long: $(VENV)/.installed-dev  ## what takes long: large bodies, many seeds
+test-long: $(VENV)/.installed-dev $(SUPERSET)/.installed  ## what takes long: large bodies, many seeds, Apache Superset
 	@echo "== tests that take long"
 	@$(BIN)/python -m pytest -m long -o addopts="--strict-markers --strict-config -v"
 
@@ -35,12 +40,13 @@ imports: $(VENV)/.installed-dev
 	@echo "== import-linter"
 	@$(BIN)/lint-imports
 
-unit: tools $(VENV)/.installed-dev
+unit: tools $(VENV)/.installed-dev $(OIDC)/node_modules/.installed
 	@echo "== pytest, with branch coverage"
 	@$(BIN)/python -m pytest -m "not long" --cov --cov-report=term
 
 # What the tests start besides Python, as program:package; the check fails without, it does not skip.
-TOOLS := bash:bash curl:curl openssl:openssl wget:wget ab:apache2-utils nginx:nginx-light git:git node:nodejs
+TOOLS := bash:bash curl:curl openssl:openssl wget:wget ab:apache2-utils nginx:nginx-light git:git node:nodejs npm:npm \
+  redis-server:redis-server
 tools:
 	@for tool in $(TOOLS); do \
 	  PATH="$$PATH:/usr/sbin" command -v $${tool%%:*} >/dev/null || missing="$$missing $${tool##*:}"; done; \
@@ -53,16 +59,22 @@ format: $(VENV)/.installed-dev  ## lay the code out
 example: $(VENV)/.installed-dev  ## print config.example.toml anew from the schema
 	@$(BIN)/python -m proxy.config > config.example.toml
 
-lock: $(VENV)/.installed-dev  ## choose versions anew: requirements.txt, requirements-dev.txt
+# requirements.txt runs a gateway, requirements-shared.txt one with the extra, as the image has it.
+lock: $(VENV)/.installed-dev  ## choose versions anew: requirements.txt, requirements-shared.txt, requirements-dev.txt
 	@$(BIN)/pip-compile $(LOCK) -o requirements.txt pyproject.toml
-	@$(BIN)/pip-compile $(LOCK) -c requirements.txt --extra dev -o requirements-dev.txt pyproject.toml
+	@$(BIN)/pip-compile $(LOCK) -c requirements.txt --extra shared -o requirements-shared.txt pyproject.toml
+	@$(BIN)/pip-compile $(LOCK) -c requirements-shared.txt --extra shared,dev -o requirements-dev.txt pyproject.toml
 LOCK := --quiet --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links --strip-extras --no-header --allow-unsafe
+
+lock-platforms: $(VENV)/.installed-dev  ## likewise for the servers that the tests log in to; takes minutes
+	@npm --prefix $(OIDC) update --package-lock-only
+	@cd $(PLATFORMS)/superset && $(abspath $(BIN))/pip-compile $(LOCK) requirements.in
 
 bench: $(VENV)/.installed-dev  ## measure: needs nginx and wrk
 	@$(BIN)/python -m bench
 
 clean:  ## remove what was made
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .import_linter_cache
+	rm -rf $(VENV) $(SUPERSET) $(OIDC)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .import_linter_cache
 
 # --- the virtual environment, made anew when what it is made from changes
 $(VENV)/bin/python:
@@ -80,4 +92,16 @@ $(VENV)/.installed: $(VENV)/bin/python requirements.txt pyproject.toml
 $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
 	@echo "== installing what the checks need"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+# --- servers that the tests log in to, each where its own packages disturb nobody
+$(OIDC)/node_modules/.installed: $(OIDC)/package-lock.json | tools
+	@echo "== installing oidc-provider"
+	@npm --prefix $(OIDC) ci
+	@touch $@
+
+$(SUPERSET)/.installed: $(PLATFORMS)/superset/requirements.txt
+	@echo "== installing Apache Superset in $(SUPERSET)"
+	@$(PYTHON) -m venv --clear $(SUPERSET)
+	@$(SUPERSET)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@

@@ -7,6 +7,7 @@ import os
 import random
 import socket
 import ssl
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -17,13 +18,16 @@ from proxy.core.events import Finished
 from proxy.core.problem import NAME
 from proxy.core.route import Route
 from proxy.core.routing import RouteTable, Rules
-from proxy.core.token_events import TokenEvent
+from proxy.core.token_events import ClockJumped, TokenEvent
 from proxy.errors import StartError
 from proxy.exchange import Gateway
 from proxy.listen import BACKLOG, bound, open_socket
 from proxy.tokens.cache import token_cache
-from proxy.tokens.login import Login
+from proxy.tokens.drift import Drift
+from proxy.tokens.issuers import issuer_of
 from proxy.tokens.reuse import Reuse
+from proxy.tokens.shared import shared
+from proxy.tokens.store import opened
 from proxy.way import Way
 from proxy.wire.client import ClientConnection
 from proxy.wire.clients import Clients
@@ -36,6 +40,8 @@ from proxy.wire.sweep import Sweep
 
 # What is made at start is never looked at again by the collector; what a request makes dies by its reference count.
 GC_THRESHOLDS = (20_000, 20, 50)
+# Logins that begin by themselves are spread to so many a second: a thousand credentials take ten seconds to log in.
+LOGIN_RATE = 100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +64,12 @@ class App:
         spools = config.limits.replay_spool > config.limits.replay_buffer
         self.spool_fault = spool_fault() if spools else None
         self.limits = config.limits if self.spool_fault is None else replace(config.limits, replay_spool=0)
-        self.wire = Wire(loop, Outbox(loop), Sweep(loop.time), config.limits.max_header_size)
+        injected = frozenset(route.injection.field or b"" for route in config.routes)
+        self.wire = Wire(loop, Outbox(loop), Sweep(loop.time), config.limits.max_header_size, injected)
+        self.observers = observers
+        self.store = None if config.tokens.store is None else opened(config.tokens.store)
         self.sources = self._sources(observers.token)
+        self.drift = Drift(loop, time.time, self._clock_jumped)
         # RFC 9110 §7.6.3: a name of its own for each gateway, so that one behind another is no loop.
         self.pseudonym = f"{NAME}-{os.urandom(4).hex()}".encode()
         self.pools: dict[tuple[str, str, int, Verification], Pool] = {}
@@ -73,11 +83,11 @@ class App:
     # --- composition
     def _sources(self, tell: Callable[[TokenEvent], None]) -> dict[str, Reuse]:
         loop = self.wire.loop
-        cache = token_cache(loop)
-        used = {route.credential for route in self.config.routes}
+        used = {route.credential for route in self.config.routes} - {None}
+        cache = token_cache(loop, len(used))
         return {
             name: Reuse(
-                Login(credential, clock=loop),
+                shared(issuer_of(credential, loop), credential, self.store, clock=loop, cache=cache, on_event=tell),
                 credential,
                 clock=loop,
                 cache=cache,
@@ -105,6 +115,17 @@ class App:
             self.pools[key] = Pool(self.wire, upstream, tls, self.config.limits.max_origin_connections)
         return self.pools[key]
 
+    @property
+    def _spread(self) -> float:
+        """How long it may take, in seconds, until all have begun to log in; one alone begins at once."""
+        return (len(self.sources) - 1) / LOGIN_RATE if self.sources else 0.0
+
+    def _clock_jumped(self, seconds: float, since: float) -> None:
+        """Take every token from before for stale."""
+        for source in self.sources.values():
+            source.distrust(since, self._spread)
+        self.observers.token(ClockJumped(seconds))
+
     # --- life
     async def start(self, sockets: Sequence[socket.socket] = ()) -> None:
         """Listen, on sockets that are open already or on the configured addresses, and log in. Raises StartError."""
@@ -119,7 +140,8 @@ class App:
             self._servers.append(server)
             self.addresses.append(bound(sock))
         for source in self.sources.values():
-            source.start()
+            source.start(self._spread)
+        self.drift.start()
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
@@ -134,6 +156,7 @@ class App:
             async with asyncio.timeout(self.config.server.drain_timeout):
                 await self.clients.gone()
         finished = not self.clients
+        await asyncio.gather(*(source.log_out() for source in self.sources.values()))
         await self.stop()
         return finished
 
@@ -146,8 +169,11 @@ class App:
         await self.clients.gone()
         for pool in self.pools.values():
             pool.close()
+        self.drift.stop()
         for source in self.sources.values():
             await source.close()
+        if self.store is not None:
+            await self.store.close()
         self.wire.sweep.stop()
         gc.unfreeze()
 

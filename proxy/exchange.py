@@ -20,14 +20,16 @@ from proxy.errors import (
     GatewayError,
     HostNotAllowed,
     InternalError,
+    LoginError,
     LoopDetected,
     Overloaded,
 )
 from proxy.tokens.source import TokenSource
 from proxy.way import Way
-from proxy.wire.answer import Answer
+from proxy.wire.answer import Answer, hide
 from proxy.wire.body import EMPTY
-from proxy.wire.client import STARTED, UNIX, ClientConnection
+from proxy.wire.client import UNIX, ClientConnection
+from proxy.wire.client_deadlines import STARTED
 from proxy.wire.connection import BY_QUEUE, Wire
 from proxy.wire.origin import OriginConnection
 from proxy.wire.request import ALLOWED, Request
@@ -80,6 +82,7 @@ class Gateway:
             try:
                 request = await client.next_request()
             except GatewayError as error:
+                error.__traceback__ = None  # as in Exchange.run
                 self._answer_bad_form(client, error)
                 break
             if request is None:
@@ -147,6 +150,7 @@ class Exchange:
         try:
             return await self._run()
         except GatewayError as error:
+            error.__traceback__ = None  # its frames hold what holds the error: only the collector would free them
             return self._own_answer(error)
         except Exception as error:  # noqa: BLE001  a defect of ours costs one request, never the connection of another
             return self._own_answer(InternalError(cause=f"{type(error).__name__}: {error}"))
@@ -163,7 +167,13 @@ class Exchange:
             return self.client.own_answer(OPTIONS_ANSWER, b"")
         self.way = way = self.gateway.judge(self.client, self.request)
         self.fact.route, self.fact.credential = way.label, way.route.credential
-        if way.source is None or way.keeps_own(self.request):
+        if way.route.scrub:
+            self.request.ask_plainly()
+        if way.source is None:
+            answer = await self._ask(None)
+        elif way.keeps_own(self.request):
+            if way.route.scrub and not way.source.hidden:
+                await self._learn(way.source)
             answer = await self._ask(None)
         else:
             answer = await self._ask_with_token(way.source)
@@ -174,6 +184,14 @@ class Exchange:
             await self._rest(answer)
         return keep
 
+    async def _learn(self, source: TokenSource) -> None:
+        """Wait until what answers must not show is known; it is read for a login. Raises LoginError where it is not."""
+        try:
+            await self._wait_for(source.token())
+        except LoginError:
+            if not source.hidden:
+                raise
+
     async def _ask_with_token(self, source: TokenSource) -> Answer:
         """Return the answer to the request with a live token, replayed if the first that was sent was refused."""
         way, token = self.way, self._current(source)
@@ -183,8 +201,8 @@ class Exchange:
         token = self.token or token
         if answer.status in way.reject_statuses and await self._refused(answer):
             return await self._recover(source, token, answer)
-        if source.doubtful:
-            source.accepted(token, self._what())
+        if source.listening:
+            source.accepted(token, self._what(), self.began)
         return answer
 
     def _current(self, source: TokenSource) -> Token | None:
@@ -205,6 +223,8 @@ class Exchange:
         """
         client, request, way, self.token = self.client, self.request, self.way, token
         body = request.body
+        if way.route.scrub and way.source is not None:
+            request.scrub = way.scrub(way.source)
         hold = body is not EMPTY and token is not None and body.replayable and way.asks_first(request)
         request_id = self.fact.request_id.encode()
         repeatable = body is EMPTY and request.method in SAFE
@@ -214,7 +234,7 @@ class Exchange:
                 origin = await self._reach(origin)
             head = way.head(client, request, self.token, request_id, expect=hold or request.expects)
             self.fact.attempts += 1
-            origin.ask(client, request, head, way.route.timeouts, hold=hold)
+            origin.ask(client, request, head, way.route.timeouts, way.returned, hold=hold)
             while origin.answer is None and origin.fault is None and request.broken is None:
                 await client.flow
             if request.broken is not None:
@@ -288,8 +308,8 @@ class Exchange:
             source.replay_refused(newer, self._what())
             self.fact.replay = "refused"
         else:
-            if source.doubtful:
-                source.accepted(newer, self._what())
+            if source.listening:
+                source.accepted(newer, self._what(), self.began)
             self.fact.replay = "accepted"
         return answer
 
@@ -313,7 +333,9 @@ class Exchange:
         assert self.origin is not None  # noqa: S101  for the type checker
         self.fact.status = answer.status
         if not REFERRING.isdisjoint(answer.control):
-            answer.lines = self.way.returned(answer, self.request)
+            answer.lines = self.way.returned(answer.lines, self.request)
+        if self.request.scrub is not None:
+            hide(answer, self.request.scrub)
         keep = self.client.start_answer(answer)
         self.origin.release(BY_QUEUE)
         return keep
@@ -334,7 +356,7 @@ class Exchange:
         assert origin is not None  # noqa: S101  for the type checker
         idle = self.way.route.timeouts.idle
         self.tunnel = tunnel = Tunnel(self.gateway.wire.sweep, idle, client.flow.wake)
-        tunnel.open(client, origin, client.take_unread(), origin.behind_switch)
+        tunnel.open(client, origin, client.take_unread(), origin.behind_switch, ended=client.ended)
         try:
             while not tunnel.over:
                 await client.flow

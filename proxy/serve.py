@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Sequence
@@ -13,7 +14,18 @@ from proxy.app import App, Observers
 from proxy.config.settings import Config
 from proxy.core.address import Address, TcpAddress
 from proxy.core.events import Finished
-from proxy.core.token_events import LoginFailed, LoginSucceeded, Outcome, RefusalsDoubted, TokenEvent, TokenRefused
+from proxy.core.token_events import (
+    ClockJumped,
+    LoginFailed,
+    LoginSucceeded,
+    Outcome,
+    RefusalsDoubted,
+    StoreFailed,
+    StoreRestored,
+    TokenEvent,
+    TokenFound,
+    TokenRefused,
+)
 from proxy.life import Signals
 from proxy.listen import bound, open_socket
 from proxy.log import AccessLog, Output
@@ -80,7 +92,8 @@ def tell(event: TokenEvent) -> None:
     log = structlog.get_logger()
     match event:
         case LoginSucceeded():
-            lasts, took = round(event.lifetime), round(event.duration * 1000)
+            lasts = round(event.lifetime) if math.isfinite(event.lifetime) else None  # what is held has no end
+            took = round(event.duration * 1000)
             log.info(
                 "login succeeded", credential=event.credential, reason=event.reason, lifetime_s=lasts, took_ms=took
             )
@@ -89,14 +102,25 @@ def tell(event: TokenEvent) -> None:
             say(
                 f"login {event.outcome}",
                 credential=event.credential,
+                reason=event.reason,
                 cause=event.cause,
                 retry_in_s=round(event.retry_in, 1),
+                token_left_s=round(event.left),
             )
         case TokenRefused():
             log.info("token refused by the origin", credential=event.credential)
         case RefusalsDoubted():
             wait = round(event.retry_in)
             log.warning("refusals doubted: a new token was refused too", credential=event.credential, for_s=wait)
+        case ClockJumped():
+            log.info("the clock has jumped: tokens are refreshed", by_s=round(event.seconds, 1))
+        case TokenFound():
+            log.info("token from the shared store", credential=event.credential, lifetime_s=round(event.lifetime))
+        case StoreFailed():
+            words = "the shared store is of no use: logging in without it"
+            log.warning(words, credential=event.credential, cause=event.cause)
+        case StoreRestored():
+            log.info("the shared store is of use again", credential=event.credential)
 
 
 def url(address: Address) -> str:

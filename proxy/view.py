@@ -1,5 +1,6 @@
 """What the admin listener shows of a running gateway, in plain values."""
 
+import math
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -65,7 +66,9 @@ class AppView:
         return time.time() + when - self._app.wire.loop.time()
 
     def _date(self, when: float | None) -> str | None:
-        return None if when is None else datetime.fromtimestamp(self._wall(when), UTC).isoformat(timespec="seconds")
+        if when is None or math.isinf(when):  # what is held has no end
+            return None
+        return datetime.fromtimestamp(self._wall(when), UTC).isoformat(timespec="seconds")
 
     def _credential(self, state: TokenState) -> Mapping[str, Any]:
         return {

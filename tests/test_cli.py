@@ -96,6 +96,46 @@ async def test_wrong_keys(tmp_path: Path) -> None:
         assert "hunter2" not in said
 
 
+@pytest.mark.parametrize(
+    ("keys_of_kind", "printed"),
+    [
+        ('kind = "static"\ntoken = { file = "secret" }', "t0ken"),
+        ('kind = "basic"\nusername = "me"\npassword = { env = "PASSWORD" }', "bWU6czNjcmV0"),
+    ],
+)
+async def test_what_is_held(keys_of_kind: str, printed: str, tmp_path: Path) -> None:
+    """`token` prints what would be injected; `run` is ready with it, and says nothing of it."""
+    (tmp_path / "secret").write_text("t0ken\n")
+    (tmp_path / "secret").chmod(0o600)
+    text = f'[credentials.c]\n{keys_of_kind}\n[[routes]]\nupstream = "http://127.0.0.1:9"\n'
+    (tmp_path / "iam-proxy.toml").write_text(text)
+    assert ran("token", folder=tmp_path, PASSWORD="s3cret") == (0, f"{printed}\n", "")
+    listen = {"IAM_PROXY_LISTEN": "127.0.0.1:0", "IAM_PROXY_ADMIN_LISTEN": "127.0.0.1:0"}
+    async with program("run", folder=tmp_path, PASSWORD="s3cret", **listen) as gateway:
+        where = (await gateway.event("admin listening"))["address"]
+        fact = await gateway.event("login succeeded")
+        assert (fact["lifetime_s"], printed in json.dumps(fact)) == (None, False)
+        assert (await get(f"http://{where}/readyz"))[0] == 200
+        gateway.signal(signal.SIGTERM)
+        assert await gateway.ended() == 0
+
+
+async def test_token_of_a_login_of_ones_own(tmp_path: Path) -> None:
+    """A recipe for the bundled platform's login, in a form, gives a token that the platform takes."""
+    async with program("sandbox", "--listen", "127.0.0.1:0", folder=tmp_path) as sandbox:
+        platform = await address_of(sandbox)
+        (tmp_path / "iam-proxy.toml").write_text(
+            f'[credentials.c]\nkind = "recipe"\ntoken = {{ json = "token" }}\n'
+            f'[credentials.c.login]\nurl = "http://{platform}/iam/login"\n'
+            'form = { auth_mode = "apikey", apikey = "demo-key", secretkey = { env = "PASSWORD" } }\n'
+            f'[[routes]]\nupstream = "http://{platform}"\n'
+        )
+        code, printed, _ = ran("token", folder=tmp_path, PASSWORD="demo-secret")
+        assert (code, (await get(f"http://{platform}/qb/query?token={printed.strip()}"))[0]) == (0, 200)
+        code, printed, said = ran("token", folder=tmp_path, PASSWORD="hunter2")
+        assert (code, printed, "refused" in said, "hunter2" in said) == (1, "", True, False)
+
+
 async def test_a_second_signal_cuts(tmp_path: Path) -> None:
     """The first drains; the second does not wait for what hangs; the exit code is 0 all the same."""
     async with program("sandbox", "--listen", "127.0.0.1:0", folder=tmp_path) as sandbox:

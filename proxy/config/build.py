@@ -1,5 +1,6 @@
 """From validated tables to the values of `core`: defaults that depend on other keys, and what does not fit together."""
 
+import contextlib
 import ipaddress
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -8,22 +9,21 @@ from types import MappingProxyType
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-from proxy.config import schema
+from proxy.config import credentials, kinds, schema
 from proxy.config.lines import Path
 from proxy.config.secrets import File
-from proxy.config.settings import Admin, Config, Log, LogFormat, LogLevel, Server
+from proxy.config.settings import Admin, Config, Log, LogFormat, LogLevel, Server, Tokens
 from proxy.core.access import Access
 from proxy.core.address import Address, TcpAddress, Upstream
-from proxy.core.apikey import ApikeyRecipe
 from proxy.core.credential import Credential, Verification
-from proxy.core.injection import Injection
 from proxy.core.limits import Limits
-from proxy.core.paths import joined
-from proxy.core.route import LOGIN_PATHS, ClientAuthorization, Route
+from proxy.core.needles import SHORTEST, hidden, too_short
+from proxy.core.route import ClientAuthorization, Route
+from proxy.core.store import StoreFile
 from proxy.core.timeouts import Timeouts
+from proxy.errors import SecretUnavailable
 
 NONE = "none"
-LOGIN = b"/iam/login"
 NO_ROUTE = (
     'no route: write [[routes]] with upstream = "https://…" and a [credentials.NAME] into iam-proxy.toml, '
     "or set IAM_PROXY_UPSTREAM, IAM_PROXY_APIKEY and IAM_PROXY_SECRETKEY"
@@ -35,7 +35,7 @@ class Build:
     """The tables, None where one had mistakes, and where to note further ones."""
 
     sections: Mapping[str, schema.Section | None]
-    credentials: Mapping[str, schema.Credential | None]
+    credentials: Mapping[str, kinds.Credential | None]
     routes: Sequence[schema.Route | None]
     mistake: Callable[[Path, str], None]
     folder: FilePath
@@ -44,7 +44,7 @@ class Build:
     def config(self, source: str | None) -> Config | None:
         """Return the configuration, or None where a table had mistakes. Notes what does not fit together."""
         routes = self._routes()
-        credentials = self._credentials(routes)
+        made = self._credentials(routes)
         self._access()
         if not self.routes:
             self.mistake((), NO_ROUTE)
@@ -54,7 +54,7 @@ class Build:
         limits, access = cast("schema.Limits", self.sections["limits"]), cast("schema.Access", self.sections["access"])
         return Config(
             routes=tuple(routes.values()),
-            credentials=MappingProxyType(credentials),
+            credentials=MappingProxyType(made),
             server=Server(server.listen, server.drain_timeout),
             admin=Admin(admin.listen),
             access=Access(access.allow),
@@ -66,6 +66,7 @@ class Build:
                 limits.max_origin_connections,
             ),
             timeouts=self._timeouts(),
+            tokens=self._tokens(),
             log=Log(cast("LogFormat", log.format), cast("LogLevel", log.level), log.access),
             warnings=tuple(self.warnings),
             source=source,
@@ -76,6 +77,10 @@ class Build:
         if given is None:
             return Timeouts()
         return Timeouts(given.connect, given.response, given.idle, given.client_header, given.keep_alive)
+
+    def _tokens(self) -> Tokens:
+        store = cast("schema.Tokens", self.sections["tokens"]).store
+        return Tokens(StoreFile(str(self.folder / store.path)) if isinstance(store, StoreFile) else store)
 
     # --- who is let in
     def _access(self) -> None:
@@ -110,8 +115,10 @@ class Build:
         if name is not None and insecure(given.upstream) and not given.insecure:
             words = "would carry the credential over plain http; use https, or write insecure = true"
             self.mistake(("routes", index, "upstream"), f"{given.upstream} {words}")
+        if given.scrub and given.credential == NONE:
+            self.mistake(("routes", index, "scrub"), 'has nothing to hide on a route with credential = "none"')
         times = {key: value for key, value in given.timeouts.model_dump().items() if value is not None}
-        deny = (LOGIN_PATHS if name is not None else ()) if given.deny is None else tuple(given.deny)
+        credential = None if name is None else self.credentials.get(name)
         return Route(
             path=given.path,
             upstream=given.upstream,
@@ -119,20 +126,17 @@ class Build:
             host=None if given.host is None else given.host.lower().encode(),
             strip_prefix=given.strip_prefix,
             methods=given.methods,
-            deny=deny,
+            deny=credentials.denied(credential) if given.deny is None else tuple(given.deny),
             allow=tuple(given.allow),
             preserve_host=given.preserve_host,
             via=given.via,
-            injection=given.inject or self._injection_of(name),
+            injection=given.inject or credentials.injection(credential),
             client_authorization=cast("ClientAuthorization", given.client_authorization),
             replay=given.replay,
             verification=Verification(self._file(given.ca_file), given.verify),
             timeouts=replace(self._timeouts(), **times),
+            scrub=given.scrub,
         )
-
-    def _injection_of(self, name: str | None) -> Injection:
-        credential = None if name is None else self.credentials.get(name)
-        return (credential and credential.inject) or Injection()
 
     def _credential_of(self, index: int, given: schema.Route) -> str | None:
         """Return the name of a route's credential: the only one there is, where none is named."""
@@ -158,6 +162,8 @@ class Build:
                 continue
             using = [(index, route) for index, route in routes.items() if route.credential == name]
             self._exposed_files(name, given)
+            if any(route.scrub for _, route in using):
+                self._unscrubbed(name, given)
             if not using:
                 if None not in self.routes:
                     self.warnings.append(f"credentials.{name} is used by no route")
@@ -165,30 +171,34 @@ class Build:
             found[name] = self._credential(name, given, using)
         return found
 
-    def _exposed_files(self, name: str, given: schema.Credential) -> None:
-        for key in ("apikey", "secretkey"):
-            source = getattr(given, key)
-            if isinstance(source, File) and source.exposed():
-                self.warnings.append(f"credentials.{name}.{key}: {source.path} can be read by others; chmod 600 it")
+    def _exposed_files(self, name: str, given: kinds.Credential) -> None:
+        for place, file in credentials.secrets(given, f"credentials.{name}"):
+            if isinstance(file, File) and file.exposed():
+                self.warnings.append(f"{place}: {file.path} can be read by others; chmod 600 it")
 
-    def _credential(self, name: str, given: schema.Credential, using: Sequence[tuple[int, Route]]) -> Credential:
+    def _unscrubbed(self, name: str, given: kinds.Credential) -> None:
+        for place, secret in credentials.secrets(given, f"credentials.{name}"):
+            with contextlib.suppress(SecretUnavailable):  # it was there a moment ago; that it has gone others will say
+                if hidden(place) and too_short(secret.read()):
+                    self.warnings.append(f"{place} has fewer than {SHORTEST} bytes, too few for scrub to hide")
+
+    def _credential(self, name: str, given: kinds.Credential, using: Sequence[tuple[int, Route]]) -> Credential:
         route = using[0][1]
-        upstream = route.upstream
-        url = given.login_url or f"{replace(upstream, base_path=joined(upstream.base_path, LOGIN))}"
-        split = urlsplit(url)
-        if split.scheme == "http" and not loopback(split.hostname or "") and not self._any_insecure(using):
-            words = "would send the keys over plain http; use https, or write insecure = true at the route"
-            self.mistake(("credentials", name, "login_url"), f"{url} {words}")
-        base = route.verification if given.login_url is None else Verification()
+        if not isinstance(given, kinds.LoggingIn):
+            return credentials.credential(name, given, route.upstream, Verification())
+        self._plain_login(name, given, using)
+        base = route.verification if credentials.defaulted(given) else Verification()
         verify = base.verify if given.verify is None else given.verify
         self._verification_warning(f"credentials.{name}", verify=verify)
-        return Credential(
-            name=name,
-            recipe=ApikeyRecipe(url, given.apikey, given.secretkey, given.app_id),
-            ttl=given.ttl,
-            login_timeout=given.login_timeout,
-            verification=Verification(self._file(given.ca_file) or base.ca_file, verify),
-        )
+        verification = Verification(self._file(given.ca_file) or base.ca_file, verify)
+        return credentials.credential(name, given, route.upstream, verification)
+
+    def _plain_login(self, name: str, given: kinds.LoggingIn, using: Sequence[tuple[int, Route]]) -> None:
+        for key, url in credentials.told(given, using[0][1].upstream):
+            split = urlsplit(url)
+            if split.scheme == "http" and not loopback(split.hostname or "") and not self._any_insecure(using):
+                words = "would send the keys over plain http; use https, or write insecure = true at the route"
+                self.mistake(("credentials", name, *key), f"{url} {words}")
 
     def _any_insecure(self, using: Sequence[tuple[int, Route]]) -> bool:
         return any(given is not None and given.insecure for given in (self.routes[index] for index, _ in using))

@@ -74,8 +74,9 @@ def _complete(found: Overlay, raw: Mapping[str, Any]) -> None:
         found.mistakes.append("IAM_PROXY_UPSTREAM: the file has [[routes]] as well; expected one of the two")
         del found.values[SINGLE["IAM_PROXY_UPSTREAM"]]
         return
+    elsewhere = NAME in raw.get("credentials", {}) or ("credentials", NAME, "kind") in found.values
     for variable, path in KEYS.items():
-        if path not in found.values and NAME not in raw.get("credentials", {}):
+        if path not in found.values and not elsewhere:
             found.mistakes.append(f"{variable}: missing; expected the key, or {variable}_FILE with its path")
     found.set(("routes", 0, "credential"), NAME, "IAM_PROXY_UPSTREAM")
 

@@ -4,7 +4,7 @@ import textwrap
 
 from pydantic.fields import FieldInfo
 
-from proxy.config import schema
+from proxy.config import kinds, schema
 from proxy.config.later import LATER
 from proxy.config.lines import Path
 
@@ -24,22 +24,72 @@ SAMPLES = {
 TITLES = {"credentials": "[credentials.main]", "routes": "[[routes]]"}
 WIDTH = 118
 
+# The other kinds stand as comments, each with keys of its own alone.
+OTHERS: dict[str, tuple[str, dict[str, str]]] = {
+    "oauth2": (
+        "sso",
+        {
+            "token_url": '"https://sso.example/oauth2/token"',
+            "client_id": '"reports"',
+            "client_secret": '{ env = "CLIENT_SECRET" }',
+            "scope": '"read write"',
+            "audience": '"https://api.example"',
+            "params": '{ resource = "https://api.example/v1" }',
+        },
+    ),
+    "recipe": (
+        "other",
+        {
+            "login": '{ url = "https://other.example/login", json = { user = "me", password = { env = "PASSWORD" } } }',
+            "token": '{ json = "data.access_token" }',
+            "expiry": '{ json = "data.expires_in", as = "seconds" }',
+        },
+    ),
+    "static": ("fixed", {"token": '{ env = "TOKEN" }'}),
+    "basic": ("person", {"username": '"me"', "password": '{ env = "PASSWORD" }'}),
+}
+
 
 def example() -> str:
     """Return the text of the file."""
-    kinds: dict[str, type[schema.Section]] = {
-        **schema.SECTIONS,
-        "credentials": schema.Credential,
-        "routes": schema.Route,
-    }
-    return INTRODUCTION + "".join(section(name, kind) for name, kind in kinds.items())
+    sections = "".join(section(name, kind) for name, kind in schema.SECTIONS.items())
+    others = "".join(other(kind) for kind in OTHERS)
+    return f"{INTRODUCTION}{sections}{credential()}{others}{section('routes', schema.Route)}"
 
 
 def section(name: str, kind: type[schema.Section]) -> str:
     """Return a table with all its keys."""
-    title = TITLES.get(name, f"[{name}]")
     keys = "".join(entry(name, key, about) for key, about in kind.model_fields.items())
-    return f"\n# {kind.__doc__}\n{title}\n{keys}"
+    return f"\n# {kind.__doc__}\n{TITLES.get(name, f'[{name}]')}\n{keys}"
+
+
+def credential() -> str:
+    """Return the table of a credential of the usual kind: what is its own, then what it has in common with others."""
+    fields = kinds.Apikey.model_fields
+    common = kinds.Credential.model_fields
+    order = sorted(fields, key=lambda key: (key != "kind", key not in own(kinds.Apikey), key in common))
+    keys = "".join(entry("credentials", key, fields[key]) for key in order)
+    return f"\n# {kinds.Credential.__doc__}\n{TITLES['credentials']}\n{keys}"
+
+
+def other(name: str) -> str:
+    """Return the table of another kind as a comment."""
+    kind = kinds.KINDS[name]
+    title, samples = OTHERS[name]
+    doc = (kind.__doc__ or "").rstrip(".")
+    shared = "all that stands above from ttl on" if issubclass(kind, kinds.LoggingIn) else "inject and reject"
+    lines = wrapped(f"{doc}; it takes {shared} as well.", "# ")
+    lines += [f"# [credentials.{title}]", f'# kind = "{name}"']
+    for key in own(kind):
+        about = kind.model_fields[key]
+        lines += wrapped(about.description or "", "# # ")
+        lines.append(f"# {key} = {samples.get(key) or toml(about.default)}")
+    return "\n" + "\n".join(lines) + "\n"
+
+
+def own(kind: type[kinds.Credential]) -> list[str]:
+    """Return the keys that a kind has for itself."""
+    return [key for key in kind.model_fields if key not in kinds.LoggingIn.model_fields]
 
 
 def entry(table: str, key: str, about: FieldInfo) -> str:
@@ -47,10 +97,15 @@ def entry(table: str, key: str, about: FieldInfo) -> str:
     text = about.description or ""
     if pattern(table, key) in LATER:
         text += " (not yet)"
-    comment = "".join(f"# {line}\n" for line in textwrap.wrap(text, WIDTH))
+    comment = "".join(f"{line}\n" for line in wrapped(text, "# "))
     if key in SAMPLES:
         return f"{comment}{key} = {SAMPLES[key]}\n"
     return f"{comment}{key} = {toml(about.default)}\n" if about.default is not None else f"{comment}# {key} = …\n"
+
+
+def wrapped(text: str, mark: str) -> list[str]:
+    """Return a text as lines of a comment."""
+    return textwrap.wrap(text, WIDTH, initial_indent=mark, subsequent_indent=mark)
 
 
 def pattern(table: str, key: str) -> Path:

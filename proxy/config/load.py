@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from proxy.config import later, schema
 from proxy.config.build import Build
 from proxy.config.environment import nearest, overlay
+from proxy.config.kinds import KINDS, Credential
 from proxy.config.lines import Path, lines
 from proxy.config.settings import Config
 from proxy.errors import ConfigError
@@ -144,13 +145,21 @@ class Loading:
             here = here[step]
         del here[path[-1]]
 
-    def _credentials(self) -> Iterable[tuple[str, schema.Credential | None]]:
+    def _credentials(self) -> Iterable[tuple[str, Credential | None]]:
         table = self.raw.get("credentials", {})
         if not isinstance(table, dict):
             self.mistake(("credentials",), "is not a table; expected [credentials.NAME]")
             return
         for name, value in table.items():
-            yield name, self.section(schema.Credential, ("credentials", name), value)
+            yield name, self._credential(("credentials", name), value)
+
+    def _credential(self, path: Path, value: object) -> Credential | None:
+        name = value.get("kind", "apikey") if isinstance(value, dict) else "apikey"
+        kind = KINDS.get(name) if isinstance(name, str) else None
+        if kind is None:
+            self.mistake((*path, "kind"), f"{name!r} is unknown; expected {', '.join(map(repr, KINDS))}")
+            return None
+        return self.section(kind, path, value)
 
     def _routes(self) -> Iterable[schema.Route | None]:
         array = self.raw.get("routes", [])
@@ -176,11 +185,20 @@ class Loading:
 def complaint(flaw: Mapping[str, Any], kind: type[schema.Section]) -> str:
     """Return what is wrong, in words; never with a value that the schema's own checks did not choose to show."""
     if flaw["type"] == "extra_forbidden":
-        inner = kind if len(flaw["loc"]) == 1 else schema.RouteTimeouts
-        return f"unknown key{nearest(str(flaw['loc'][-1]), inner.model_fields)}"
+        return unknown(flaw["loc"], kind)
     if flaw["type"] == "value_error":
         return str(flaw["ctx"]["error"])
     return WORDS.get(flaw["type"], str(flaw["msg"]))
+
+
+def unknown(path: Path, kind: type[schema.Section]) -> str:
+    """Return what to say of a key that a table does not have: it belongs elsewhere, or is misspelt."""
+    key = str(path[-1])
+    owners = [f'"{name}"' for name, other in KINDS.items() if key in schema.keys(other)]
+    if issubclass(kind, Credential) and len(path) == 1 and owners:
+        own = next(name for name, other in KINDS.items() if other is kind)
+        return f'belongs to kind {" or ".join(owners)}; this is of kind "{own}"'
+    return f"unknown key{nearest(key, schema.keys(schema.table_at(kind, path[:-1])))}"
 
 
 def dotted(path: Path) -> str:

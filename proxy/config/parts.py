@@ -1,20 +1,28 @@
 """Values that take more than a type to check: addresses, URLs, paths, methods. All raise ValueError."""
 
+import importlib.util
 import ipaddress
 import re
 from collections.abc import Sequence
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from proxy.core.access import Network, networks
 from proxy.core.address import Address, TcpAddress, UnixAddress, Upstream
 from proxy.core.fields import NO_TRAILERS
 from proxy.core.injection import Injection, Place
 from proxy.core.paths import plain
+from proxy.core.secret import Secret
+from proxy.core.store import StoreFile, StorePlace, StoreServer
 from proxy.errors import PathDenied
 
 PORTS = 65_535
-_METHOD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+# RFC 9110 §5.6.2: what names of methods, fields and cookies are made of.
+WORD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+# What of the client's own parameters a URL may carry: the authorities that the server is verified with, and a
+# certificate to show it. Verification has no off switch here.
+REDIS_FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 _LISTEN = re.compile(r"(\[[^\]]*\]|[^:\[\]]*):(\d{1,5})")
+_DATABASE = re.compile(r"/?\d{0,4}")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9.])?")
 
 
@@ -125,10 +133,43 @@ def path(value: object) -> bytes:
 
 def methods(value: object) -> frozenset[bytes]:
     """Return method names in upper case; GET brings HEAD with it."""
-    if not isinstance(value, list) or not value or not all(isinstance(m, str) and _METHOD.fullmatch(m) for m in value):
+    if not isinstance(value, list) or not value or not all(isinstance(m, str) and WORD.fullmatch(m) for m in value):
         raise ValueError('is not a list of methods; expected for example ["GET", "POST"]')
     names = {str(method).upper().encode() for method in value}
     return frozenset(names | ({b"HEAD"} if b"GET" in names else set()))
+
+
+def method(value: object) -> str:
+    """Return a method's name in upper case."""
+    if not isinstance(value, str) or not WORD.fullmatch(value):
+        raise ValueError('is not a method; expected for example "POST"')
+    return value.upper()
+
+
+def refusal(value: object) -> int:
+    """Return a status that can mean a refused token; answers of 2xx are passed on without a look."""
+    return status(value, range(300, 600))
+
+
+def successes(value: object) -> frozenset[int]:
+    """Return the statuses of a login that succeeds; some answer a form with a redirect."""
+    if not isinstance(value, list) or not value:
+        raise ValueError("is not a list of statuses; expected for example [200, 201]")
+    return frozenset(status(each, range(200, 400)) for each in value)
+
+
+def status(value: object, among: range) -> int:
+    """Return a status code."""
+    if not isinstance(value, int) or isinstance(value, bool) or value not in among:
+        raise ValueError(f"{value!r} is no such status; expected a number from {among[0]} to {among[-1]}")
+    return value
+
+
+def texts(value: object) -> tuple[bytes, ...]:
+    """Return what is looked for in a body."""
+    if not isinstance(value, list) or not all(isinstance(each, str) and each for each in value):
+        raise ValueError('is not a list of texts; expected for example ["Invalid token"]')
+    return tuple(each.encode() for each in value)
 
 
 def allowed(value: object) -> tuple[Network, ...]:
@@ -155,7 +196,7 @@ def injection(value: object) -> Injection:
             return _header_injection(value["header"], value.get("template"))
         case ["query"] if value["query"] and value["query"].isascii() and value["query"].isprintable():
             return Injection(Place.QUERY, value["query"].encode(), b"")
-        case ["cookie"] if _METHOD.fullmatch(value["cookie"]):
+        case ["cookie"] if WORD.fullmatch(value["cookie"]):
             return Injection(Place.COOKIE, value["cookie"].encode(), b"")
     raise ValueError(f"is no place for a credential; {expected}")
 
@@ -163,12 +204,46 @@ def injection(value: object) -> Injection:
 def _header_injection(name: str, template: str | None) -> Injection:
     usual = name.lower() == "authorization"
     template = template or ("Bearer {token}" if usual else "{token}")
-    if not _METHOD.fullmatch(name) or (not usual and name.lower().encode() in NO_TRAILERS):
+    if not WORD.fullmatch(name) or (not usual and name.lower().encode() in NO_TRAILERS):
         raise ValueError(f"{name!r} cannot carry a credential; expected the name of a field of its own")
     before, token, after = template.partition("{token}")
     if not token or not (before + after).isascii() or not (before + after + "x").isprintable():
         raise ValueError(f'{template!r} is no template; expected for example "Bearer {{token}}"')
     return Injection(Place.FIELD, name.encode(), before.encode(), after.encode())
+
+
+def store(value: object) -> StorePlace | None:
+    """Return where tokens are shared, None for memory alone; its URL may hold a password and is in no message."""
+    if value == "memory":
+        return None
+    if isinstance(value, str) and value.startswith("file:") and value != "file:":
+        _installed("cryptography")
+        return StoreFile(value.removeprefix("file:"))
+    if isinstance(value, str) and value.startswith(("redis://", "rediss://")):
+        _redis(value)
+        _installed("cryptography", "redis")
+        return StoreServer(Secret(value))
+    raise ValueError('is no store; expected "memory", "file:PATH", "redis://HOST:PORT/DB" or "rediss://…"')
+
+
+def _redis(value: str) -> None:
+    """Raise ValueError for a URL that the client would not take, or would take for another."""
+    try:
+        split = urlsplit(value)
+        well = bool(split.hostname) and (split.port is None or split.port > 0) and not split.fragment
+        query = dict(parse_qsl(split.query, keep_blank_values=True, strict_parsing=bool(split.query)))
+    except ValueError:
+        well, query = False, {}
+    if not well or not value.isprintable() or not _DATABASE.fullmatch(split.path):
+        raise ValueError("is no URL of a Redis; expected redis://USER:PASSWORD@HOST:PORT/DB, or rediss:// with TLS")
+    if unknown := query.keys() - (REDIS_FILES if split.scheme == "rediss" else ()):
+        words = f"expected none but {', '.join(REDIS_FILES)}, with rediss://"
+        raise ValueError(f"has the parameter {min(unknown)!r}; {words}")
+
+
+def _installed(*packages: str) -> None:
+    if missing := [name for name in packages if importlib.util.find_spec(name) is None]:
+        raise ValueError(f"needs {' and '.join(missing)}; install it: pip install 'iam-proxy[shared]'")
 
 
 def one_of(value: object, choices: Sequence[str]) -> str:

@@ -1,7 +1,7 @@
 """Every key of the configuration: type, default, meaning. `config.example.toml` is printed from this."""
 
-from collections.abc import Callable
-from typing import Annotated, Any
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 
@@ -12,18 +12,23 @@ from proxy.core.access import Network
 from proxy.core.address import Address, Upstream
 from proxy.core.injection import Injection
 from proxy.core.secret import SecretSource
+from proxy.core.store import StorePlace
 from proxy.errors import SecretUnavailable
 
 
 def secret(value: object, info: ValidationInfo) -> SecretSource:
-    """Return where a secret comes from, after one look whether it is there. The context has folder and environment."""
+    """Return where a secret comes from, after one look whether it is there."""
+    return secret_and_text(value, info)[0]
+
+
+def secret_and_text(value: object, info: ValidationInfo) -> tuple[SecretSource, str]:
+    """Return where a secret comes from, and what it is now. The context has folder and environment."""
     context: Any = info.context
     found = source(value, context["folder"], context["environ"])
     try:
-        found.read()
+        return found, found.read().reveal()
     except SecretUnavailable as error:
         raise ValueError(str(error)) from None
-    return found
 
 
 def positive(value: object) -> int:
@@ -65,6 +70,26 @@ class Section(BaseModel):
     model_config = ConfigDict(
         extra="forbid", strict=True, validate_default=True, arbitrary_types_allowed=True, hide_input_in_errors=True
     )
+
+
+def keys(table: type[Section]) -> list[str]:
+    """Return the keys of a table as they are written."""
+    return [about.alias or name for name, about in table.model_fields.items()]
+
+
+def table_at(table: type[Section], path: Sequence[str | int]) -> type[Section]:
+    """Return the table at a path inside another, that of an array's elements for their index."""
+    for key in path:
+        if isinstance(key, str):
+            table = _table(table.model_fields[key].annotation) or table
+    return table
+
+
+def _table(annotation: object) -> type[Section] | None:
+    """Return the table in an annotation such as `list[Rule] | None`."""
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return annotation
+    return next(filter(None, map(_table, get_args(annotation))), None)
 
 
 class Server(Section):
@@ -134,30 +159,6 @@ class RouteTimeouts(Section):
     idle: Annotated[float | None, optional(duration)] = None
 
 
-class Credential(Section):
-    """A set of secrets, and how to trade them for a token."""
-
-    kind: Later = item('"apikey" (later also "oauth2", "recipe", "static", "basic")', default="apikey")
-    login_url: Annotated[str | None, optional(parts.url)] = item(
-        "default: the first using route's upstream + /iam/login", default=None
-    )
-    apikey: SecretField = item('a string, { env = "NAME" }, { file = "PATH" } or { command = ["…"] }')
-    secretkey: SecretField = item("likewise")
-    app_id: str | None = item("sent with the login where the platform wants it", default=None)
-    ttl: Duration = item("how long a token lives when the login does not say", default="1h")
-    sliding: Later = item("each use extends the token's life", default=False)
-    max_age: Later = item("never use a token longer than this after its login", default="24h")
-    login_timeout: Duration = item("for a whole login", default="10s")
-    logout_url: Later = item("a best-effort logout at the end", default=None)
-    ca_file: str | None = item("as for a route; a defaulted login_url takes the route's", default=None)
-    verify: bool | None = item("likewise", default=None)
-    inject: Inject = item(
-        '{ header = "Authorization", template = "Bearer {token}" } | { query = "token" } | { cookie = "…" }',
-        default=None,
-    )
-    reject: Later = item("what means that a token is dead", default=None)
-
-
 class Route(Section):
     """A path prefix, and where it leads; the longest matching prefix of whole segments wins."""
 
@@ -174,7 +175,9 @@ class Route(Section):
         "an allow-list (GET implies HEAD); 405 otherwise", default=None
     )
     deny: list[Path] | None = item(
-        "path prefixes answered 403; default: the platform's login and session endpoints", default=None
+        'path prefixes answered 403; default for credentials of kind "apikey": the platform\'s login and session '
+        "endpoints",
+        default=None,
     )
     allow: list[Path] = item("when given, only these path prefixes", default=[])
     preserve_host: bool = item("send the client's Host instead of the origin's", default=False)
@@ -187,7 +190,10 @@ class Route(Section):
     ca_file: str | None = item("verify the origin with these authorities as well", default=None)
     verify: bool = item("the only off switch of verification; warns at every start", default=True)
     insecure: bool = item("allow a credential to a plain-http origin that is not loopback", default=False)
-    scrub: Later = item("hide token and secrets in answers", default=False)
+    scrub: bool = item(
+        'true: every byte of token and secrets becomes "*" in answers; asks for no coding, no range, no upgrade',
+        default=False,
+    )
     egress_proxy: Later = item("an HTTP proxy on the way to the origin", default=None)
     timeouts: RouteTimeouts = item("any of connect, response, idle, for this route", default={})
 
@@ -195,7 +201,10 @@ class Route(Section):
 class Tokens(Section):
     """Where tokens are kept."""
 
-    store: Later = item('"memory" (later also "file:PATH", "redis://…")', default="memory")
+    store: Annotated[StorePlace | None, BeforeValidator(parts.store)] = item(
+        '"memory" | "file:PATH" | "redis://…" | "rediss://…": shared by processes and replicas, one login for all',
+        default="memory",
+    )
 
 
 class Log(Section):

@@ -13,6 +13,10 @@ from proxy.errors import SecretUnavailable
 
 # A password store may ask an agent; one that asks a person is no use to a gateway. In seconds.
 COMMAND_TIME = 10.0
+# How often a secret is read again, in seconds. Of a file the content is compared: an orchestrator may swap a link, keep
+# the time of change, or write twice within a tick of the file system's clock. A command may ask a service that counts.
+FILE_POLL = 5.0
+COMMAND_POLL = 60.0
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 FORMS = 'expected a string, { env = "NAME" }, { file = "PATH" } or { command = ["…"] }'
@@ -32,7 +36,7 @@ class Literal:
     """Written in the configuration."""
 
     text: str = field(repr=False)
-    watchable: bool = False
+    poll: float | None = None
 
     def read(self) -> Secret:
         """Return the secret. Raises SecretUnavailable."""
@@ -45,7 +49,7 @@ class Variable:
 
     name: str
     environ: Mapping[str, str] = field(repr=False)
-    watchable: bool = False
+    poll: float | None = None
 
     def read(self) -> Secret:
         """Return the secret. Raises SecretUnavailable."""
@@ -59,7 +63,7 @@ class File:
     """In a file of its own, which may change while the gateway runs."""
 
     path: Path
-    watchable: bool = True
+    poll: float | None = FILE_POLL
 
     def read(self) -> Secret:
         """Return the secret as the file holds it now. Raises SecretUnavailable."""
@@ -84,7 +88,7 @@ class Command:
     """Printed by a command, which is run without a shell."""
 
     words: tuple[str, ...]
-    watchable: bool = False
+    poll: float | None = COMMAND_POLL
 
     def read(self) -> Secret:
         """Return what the command prints. Raises SecretUnavailable; what it says of its troubles is not shown."""

@@ -5,13 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from proxy.core.expiry import lifetime
-from proxy.core.recipe import Grant, LoginAnswer, LoginRequest, json_object, judge
+from proxy.core.recipe import REFUSALS, Grant, LoginAnswer, LoginRequest, granted, json_object, judge
 from proxy.core.secret import Secret, SecretSource
-from proxy.core.token import sendable
-from proxy.errors import LoginUnavailable
 
 # interface.md, "Which logins are refused": the platform answers 400 to a key it cannot even read.
-REFUSALS = frozenset({400, 401, 403})
+PLATFORM_REFUSALS = REFUSALS | {400}
 FIRST_ERROR = 400
 
 _JSON = (("Content-Type", "application/json"), ("Accept", "application/json"))
@@ -48,16 +46,13 @@ class ApikeyRecipe:
 
         A `status` of the body that is an error counts as if it were the answer's own: the platform sends both.
         """
-        judge(answer.status, "status", REFUSALS)
+        judge(answer.status, "status", PLATFORM_REFUSALS)
         session = json_object(answer.body)
         if (status := _integer(session.get("status"))) >= FIRST_ERROR:
-            judge(status, "status in the body", REFUSALS)
+            judge(status, "status in the body", PLATFORM_REFUSALS)
         text = session.get("token")
-        if session.get("success") is False or not isinstance(text, str):
-            raise LoginUnavailable(cause="the login's answer holds no token")
-        if not sendable(text):
-            raise LoginUnavailable(cause="the login's token cannot be sent in a field")
-        return Grant(text, lifetime(session, answer.headers.get("Date"), now))
+        failed = session.get("success") is False or not isinstance(text, str)
+        return granted(None if failed else str(text), lifetime(session, answer.value("Date"), now))
 
 
 def _integer(value: object) -> int:

@@ -9,7 +9,7 @@ from proxy.core.token import Token
 
 # Enough for the endpoints that a gateway's clients really use; the least recently accepted are forgotten first.
 REMEMBERED = 1024
-# A replay whose answer takes longer says nothing any more about the refusals of others.
+# A first answer that takes longer says nothing any more about the refusals of others.
 TRIAL = 60.0
 
 
@@ -17,17 +17,16 @@ class Doubt:
     """Refusals are believed until a replay with a newer token is refused as well; then they are doubted.
 
     A doubted refusal is believed if what refuses had accepted the very token, which ends the doubt, and once each time
-    that the backoff has passed (interface.md, "What a refusal costs"). A newer token is on trial while replays with
-    it are under way and nothing has accepted it: any refusal then says what a refused replay says, only sooner.
+    that the backoff has passed (interface.md, "What a refusal costs"). A token that takes the place of a refused one
+    is on trial until something accepts it: any refusal then says what a refused replay says.
     All tokens are the current ones of their moments; times are seconds on one clock.
     """
 
-    __slots__ = ("_accepted", "_accepted_by", "_backoff", "_counted", "_replacing", "_trial", "_trial_ends", "_until")
+    __slots__ = ("_accepted", "_accepted_by", "_backoff", "_counted", "_trial", "_trial_ends", "_until")
 
     def __init__(self) -> None:
         self._accepted_by: LRUCache[int, None] = LRUCache(REMEMBERED)
         self._accepted: Token | None = None
-        self._replacing = False
         self._trial: Token | None = None
         self._trial_ends = 0.0
         self._end()
@@ -60,7 +59,6 @@ class Doubt:
             if now < self._until or not may_login:
                 return False
             self._until = now + self.wait
-        self._replacing = True
         return True
 
     def replay_refused(self, token: Token, what: Hashable, now: float) -> bool:
@@ -76,14 +74,12 @@ class Doubt:
         self._until = now + self.wait
         return True
 
-    def tried(self, token: Token, now: float) -> None:
-        """Take note that a replay with this newer token is about to be sent; the first one puts it on trial."""
-        if self._replacing and token is not self._counted:
-            self._trial, self._trial_ends = token, now + TRIAL
-        self._replacing = False
+    def replaced(self, token: Token, now: float) -> None:
+        """Put a token on trial that has come in the place of a refused one."""
+        self._trial, self._trial_ends = token, now + TRIAL
 
     def on_trial(self, token: Token, now: float) -> bool:
-        """Tell whether replays with this token are under way and nothing has accepted it yet."""
+        """Tell whether this token has replaced a refused one and nothing has accepted it yet."""
         return token is self._trial and now < self._trial_ends
 
     def accepted(self, token: Token, what: Hashable) -> None:

@@ -1,5 +1,6 @@
 """How long a token lives, read from the answer that brought it."""
 
+import enum
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -15,6 +16,39 @@ SKEW_TOLERANCE = 2.0
 DATE_RESOLUTION = 1.0
 
 
+class As(enum.StrEnum):
+    """What an expiry is written as: a length, or a date."""
+
+    SECONDS = "seconds"
+    MINUTES = "minutes"
+    MILLISECONDS = "milliseconds"
+    EPOCH = "epoch"
+    EPOCH_MS = "epoch_ms"
+    ISO = "iso"
+
+
+# How many seconds there are in one of it; dates are seconds since the epoch.
+UNITS = {As.SECONDS: 1.0, As.MINUTES: 60.0, As.MILLISECONDS: 0.001, As.EPOCH: 1.0, As.EPOCH_MS: 0.001}
+DATES = frozenset({As.EPOCH, As.EPOCH_MS, As.ISO})
+
+
+def remaining(value: object, written: As, date: str | None, now: float) -> float | None:
+    """Return how many seconds are left by an expiry of whatever kind, or None where it is absent, past or absurd.
+
+    `date` is the answer's Date field and `now` our wall clock, in seconds since the epoch: a date is one on the
+    origin's clock.
+    """
+    number = _number(value)
+    if written is As.ISO:
+        seconds = _iso(value) if number is None else None
+    else:
+        seconds = None if number is None else number * UNITS[written]
+    if seconds is None:
+        return None
+    left = seconds - _origin_time(date, now) if written in DATES else seconds
+    return left if _plausible(left) else None
+
+
 def lifetime(answer: Mapping[str, object], date: str | None, now: float) -> float | None:
     """Return how many seconds the token of this answer of the platform lives, or None where it does not tell.
 
@@ -22,12 +56,8 @@ def lifetime(answer: Mapping[str, object], date: str | None, now: float) -> floa
     `date` is the answer's Date field and `now` our wall clock, in seconds since the epoch.
     """
     expires = _instant(answer.get("token_expire"))
-    if expires is not None and _plausible(left := expires - _origin_time(date, now)):
-        return left
-    duration = _number(answer.get("token_duration"))
-    if duration is not None and _plausible(duration):
-        return duration
-    return None
+    left = None if expires is None else remaining(expires, As.EPOCH, date, now)
+    return remaining(answer.get("token_duration"), As.SECONDS, date, now) if left is None else left
 
 
 def _plausible(seconds: float) -> bool:
@@ -48,6 +78,11 @@ def _instant(value: object) -> float | None:
     number = _number(value)
     if number is not None:
         return number / 1000 if number >= EPOCH_MILLISECONDS_FROM else number
+    return _iso(value)
+
+
+def _iso(value: object) -> float | None:
+    """Return epoch seconds from ISO 8601, with or without stray spaces; None for anything else."""
     if not isinstance(value, str):
         return None
     try:

@@ -6,6 +6,8 @@ connection or the gateway itself has to know: its control data. Names in that ta
 
 from collections.abc import Mapping
 
+AUTHORIZATION = b"authorization"
+
 Lines = list[bytes]
 Control = dict[bytes, bytes]
 
@@ -69,6 +71,11 @@ NO_TRAILERS = (
         b"www-authenticate",
     }
 )
+# What asks for less than the whole content, or for a coded one: If-Range goes with Range (RFC 9110 §13.1.5), A-IM asks
+# for differences (RFC 3229 §10.5.3).
+PARTIAL = frozenset((b"accept-encoding", b"range", b"if-range", b"a-im"))
+# What vouches for the bytes of a content, or offers parts of it (RFC 9530, RFC 3230, RFC 1864; RFC 9110 §14.3).
+VOUCHING = frozenset((b"content-digest", b"repr-digest", b"digest", b"content-md5", b"accept-ranges"))
 # The Connection values that name no field, as nearly every peer spells them.
 PLAIN_CONNECTION = frozenset((b"keep-alive", b"close", b"Keep-Alive", b"Close"))
 
@@ -102,3 +109,8 @@ def without(lines: Lines, names: frozenset[bytes]) -> Lines:
 def name_of(line: bytes) -> bytes:
     """Return the lower-case name of a field line."""
     return line.partition(b":")[0].lower()
+
+
+def spelt(name: bytes) -> bytes:
+    """Return a lower-case name as CGI knows it, where `x_api_key` and `x-api-key` are one (RFC 3875 §4.1.18)."""
+    return name.replace(b"_", b"-")

@@ -24,4 +24,10 @@ class Held:
         secret = secrets["secret"].reveal()
         if self.username is None:
             return secret
-        return base64.b64encode(f"{secrets['username'].reveal()}:{secret}".encode()).decode()
+        return basic(secrets["username"].reveal(), secret)
+
+
+def basic(username: str, password: str) -> str:
+    """Return what stands behind `Basic` in a field (RFC 7617 §2)."""
+    # surrogateescape: a secret of the environment may hold bytes that are no UTF-8
+    return base64.b64encode(f"{username}:{password}".encode("utf-8", "surrogateescape")).decode()

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from urllib.parse import quote, unquote_to_bytes
 
-from proxy.core.fields import Control, Lines, name_of
+from proxy.core.fields import AUTHORIZATION, Control, Lines, name_of, spelt
 
-AUTHORIZATION = b"authorization"
 # A signature over the request, which another credential would void; both of AWS's algorithms begin so.
 SIGNED = b"aws4-"
 
@@ -33,6 +32,11 @@ class Injection:
         """Whether it is the Authorization field, which is taken out of every head when it is read."""
         return self.place is Place.FIELD and self.name.lower() == AUTHORIZATION
 
+    @property
+    def field(self) -> bytes | None:
+        """The name of the field that it takes, as CGI spells it; None for a parameter or a cookie."""
+        return spelt(self.name.lower()) if self.place is Place.FIELD else None
+
     def carried(self, target: bytes, lines: Lines, control: Control) -> bool:
         """Return whether a request has something at this place already, in whatever spelling."""
         if self.usual:
@@ -43,7 +47,7 @@ class Injection:
         """Return target and field lines without what they have at this place."""
         match self.place:
             case Place.FIELD:
-                return target, [line for line in lines if spelt(name_of(line)) != spelt(self.name.lower())]
+                return target, [line for line in lines if spelt(name_of(line)) != self.field]
             case Place.QUERY:
                 return without_parameter(target, self.name), lines
             case Place.COOKIE:
@@ -65,11 +69,6 @@ class Injection:
     def line(self, value: str) -> bytes:
         """Return the field line with a token."""
         return b"%b: %b%b%b\r\n" % (self.name, self.before, value.encode(), self.after)
-
-
-def spelt(name: bytes) -> bytes:
-    """Return a field's name as CGI knows it, where `X_Api_Key` and `X-Api-Key` are one (RFC 3875 §4.1.18)."""
-    return name.replace(b"_", b"-")
 
 
 def signed(control: Control) -> bool:

@@ -14,6 +14,8 @@ MAX_LAYERS = 8
 
 # Without any of these a path is in its plain form already.
 _UNPLAIN = re.compile(rb"[%\\;]|//|/\.|\A[^/]")
+# What origins read differently: beside any of these nobody can tell what a dot-dot segment takes away.
+_MANIFOLD = re.compile(rb"[%\\;]|//")
 _PARAMETERS = re.compile(rb";[^/]*")
 
 
@@ -21,14 +23,18 @@ def plain(path: bytes) -> bytes:
     r"""Return the path as a lenient origin may read it.
 
     Percent-escapes are decoded until stable, `\` stands for `/`, `;parameters` are dropped, dot segments and doubled
-    slashes resolved. Case is kept. Escapes that are malformed stay as they are. Raises PathDenied past MAX_LAYERS.
+    slashes resolved. Case is kept. Escapes that are malformed stay as they are. Raises PathDenied past MAX_LAYERS, and
+    for a dot-dot segment in a path that origins read differently (`/a//../b`, `/a/%252e/../b`, `/a/b\\../c`).
     """
     if not _UNPLAIN.search(path):
         return path
+    manifold = bool(_MANIFOLD.search(path))
     path = _PARAMETERS.sub(b"", decoded(path).replace(b"\\", b"/"))
     segments: list[bytes] = []
     for segment in path.split(b"/"):
         if segment == b"..":
+            if manifold:
+                raise PathDenied
             if segments:
                 segments.pop()
         elif segment not in {b"", b"."}:

@@ -10,11 +10,19 @@ from typing import Protocol
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from proxy.core.secret import Secret, SecretSource
+from proxy.core.token import sendable
 from proxy.errors import LoginRejected, LoginUnavailable
 
 # 307 and 308 alone keep the method and the body (RFC 9110 §15.4.8, §15.4.9).
 REPOSTED = frozenset({307, 308})
+# interface.md, "Which logins are refused": of whatever kind.
+REFUSALS = frozenset({401, 403})
+# The class of RFC 9110 §15.3.
+SUCCESSFUL = frozenset(range(200, 300))
 _PORTS = {"https": 443, "http": 80}
+
+
+Secrets = Mapping[str, Secret]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +37,19 @@ class LoginRequest:
 
 @dataclass(frozen=True, slots=True)
 class LoginAnswer:
-    """The answer to it, its body decoded; `headers` are looked up without regard to case."""
+    """The answer to it, its body decoded; `headers` as they came, one pair for each line."""
 
     status: int
-    headers: Mapping[str, str] = field(repr=False)
+    headers: tuple[tuple[str, str], ...] = field(repr=False)
     body: bytes = field(repr=False)
+
+    def values(self, name: str) -> list[str]:
+        """Return the values of a field in order, its name in whatever case."""
+        return [value for key, value in self.headers if key.lower() == name.lower()]
+
+    def value(self, name: str) -> str | None:
+        """Return the first value of a field, None without one."""
+        return next(iter(self.values(name)), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,22 +107,37 @@ def _origin(parts: SplitResult) -> tuple[str, str | None, int | None, str | None
     return parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme), parts.username
 
 
-def judge(status: int, where: str, refusals: frozenset[int]) -> None:
+def judge(status: int, where: str, refusals: frozenset[int] = REFUSALS, success: frozenset[int] = SUCCESSFUL) -> None:
     """Raise what a status that is no success means: LoginRejected for one of the `refusals`, else LoginUnavailable."""
     if status in refusals:
         raise LoginRejected(cause=f"{where} {status}")
-    if not 200 <= status < 300:  # noqa: PLR2004  the 2xx class of RFC 9110 §15.3
+    if status not in success:
         raise LoginUnavailable(cause=f"{where} {status}")
 
 
-def json_object(body: bytes) -> Mapping[str, object]:
-    """Return the JSON object in a body; what is wrong with it is said without a byte of it."""
+def granted(text: str | None, lifetime: float | None) -> Grant:
+    """Return what an answer gives. Raises LoginUnavailable for a token that is missing or that no field can carry."""
+    if text is None:
+        raise LoginUnavailable(cause="the login's answer holds no token")
+    if not sendable(text):
+        raise LoginUnavailable(cause="the login's token cannot be sent in a field")
+    return Grant(text, lifetime)
+
+
+def json_value(body: bytes) -> object:
+    """Return the JSON value in a body; what is wrong with it is said without a byte of it. Raises LoginUnavailable."""
     try:
         value: object = json.loads(body)
     except (ValueError, RecursionError):
         raise LoginUnavailable(
             cause="the login's answer is not JSON" if body else "the login's answer is empty"
         ) from None
+    return value
+
+
+def json_object(body: bytes) -> Mapping[str, object]:
+    """Return the JSON object in a body. Raises LoginUnavailable."""
+    value = json_value(body)
     if not isinstance(value, dict):
         raise LoginUnavailable(cause="the login's answer is no JSON object")
     return value

@@ -10,7 +10,7 @@ from proxy.core.paths import joined
 # RFC 3986 §4.2: a URL with a scheme, or one that begins with the authority.
 WITH_AUTHORITY = re.compile(rb"(?:https?:)?//([^/?#]*)([^?#]*)(.*)", re.IGNORECASE | re.DOTALL)
 # What every browser reads: `5; url=…`, quoted or not.
-REFRESH = re.compile(rb"(\s*[0-9.]*\s*[;,]\s*url\s*=\s*)([\"']?)(.*?)(\2\s*)\Z", re.IGNORECASE | re.DOTALL)
+REFRESH = re.compile(rb"[0-9.]*\s*[;,]\s*url\s*=\s*[\"']?", re.IGNORECASE)
 LINK = re.compile(rb"<([^<>]*)>")
 WEB_PORTS = frozenset((80, 443))
 # Names that promise what a cookie without Secure would break (RFC 6265bis §4.1.3), whatever their case.
@@ -41,7 +41,7 @@ class Referral:
             case b"location" | b"content-location":
                 changed = self.url(value, gateway)
             case b"refresh":
-                changed = REFRESH.sub(lambda m: m[1] + m[2] + self.url(m[3], gateway) + m[4], value, count=1)
+                changed = self.refresh(value, gateway)
             case b"link":
                 changed = LINK.sub(lambda m: b"<%b>" % self.url(m[1], gateway), value)
             case b"set-cookie":
@@ -49,6 +49,16 @@ class Referral:
             case _:
                 return line
         return line if changed == value else b"%b: %b\r\n" % (field, changed)
+
+    def refresh(self, value: bytes, gateway: bytes) -> bytes:
+        """Return a Refresh value whose URL names the gateway."""
+        begin = REFRESH.match(value)
+        if begin is None:
+            return value
+        quote = begin[0][-1:] if begin[0].endswith((b'"', b"'")) else b""
+        url = value[begin.end() :]
+        tail = quote if quote and url.endswith(quote) else b""
+        return begin[0] + self.url(url.removesuffix(tail), gateway) + tail
 
     def url(self, url: bytes, gateway: bytes) -> bytes:
         """Return a URL that names the origin as one that names the gateway; any other as it is."""
@@ -59,17 +69,17 @@ class Referral:
             path = self.path(absolute[2] or b"/") if self._is_origin(absolute[1]) else None
             if path is None:
                 return url
-            return (b"http://" + gateway if gateway else b"") + path + absolute[3]
+            return (b"http://" + gateway if gateway else dot(path)) + path + absolute[3]
         end = min((at for at in (url.find(b"?"), url.find(b"#")) if at >= 0), default=len(url))
         path = self.path(url[:end]) if url.startswith(b"/") else None
-        return url if path is None else path + url[end:]
+        return url if path is None else dot(path) + path + url[end:]
 
     def _is_origin(self, authority: bytes) -> bool:
         name, colon, port = authority.lower().rpartition(b":")
         if not colon or not port.isdigit():
             # Behind a load balancer that speaks TLS an origin may call itself http: the host alone tells.
             return authority.lower().rstrip(b":") == self.host and self.port in WEB_PORTS
-        return name == self.host and int(port) == self.port
+        return name == self.host and port.lstrip(b"0") == b"%d" % self.port
 
     def path(self, path: bytes) -> bytes | None:
         """Return the gateway's path for a path of the origin, or None where the route leads to no such path."""
@@ -96,3 +106,8 @@ class Referral:
             case b"path" if self.base or self.prefix:
                 return b" Path=" + (self.path(value.strip()) or self.prefix or b"/")
         return attribute
+
+
+def dot(path: bytes) -> bytes:
+    """Return what has to stand before a path so that it does not read as an authority (RFC 3986 §4.2)."""
+    return b"/." if path.startswith(b"//") else b""

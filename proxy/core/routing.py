@@ -39,10 +39,12 @@ class Rules:
 
     def _judge_path(self, path: bytes) -> None:
         judged = plain(path)
-        if self.deny is not None and self.deny.match(judged):
-            raise PathDenied
-        if self.allow is not None and not self.allow.match(judged):
-            raise PathDenied
+        # An origin may also take dot segments for names.
+        for reading in (judged, path) if b"/.." in path else (judged,):
+            if self.deny is not None and self.deny.match(reading):
+                raise PathDenied
+            if self.allow is not None and not self.allow.match(reading):
+                raise PathDenied
 
 
 def stripped(path: bytes, route: Route) -> bytes:

@@ -32,8 +32,8 @@ class SecretSource(Protocol):
     """Where a secret comes from: the file itself, the environment, another file, a command."""
 
     @property
-    def watchable(self) -> bool:
-        """Whether reading again is cheap and may give another value (true for files alone)."""
+    def poll(self) -> float | None:
+        """How often, in seconds, it is worth reading again to see whether it has changed; None: it cannot change."""
         ...
 
     def read(self) -> Secret:

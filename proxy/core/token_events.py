@@ -11,6 +11,8 @@ class Reason(enum.StrEnum):
     AHEAD = "ahead"
     EXPIRY = "expiry"
     REFUSAL = "refusal"
+    ROTATION = "rotation"
+    ASKED = "asked"
 
 
 class Outcome(enum.StrEnum):
@@ -33,7 +35,10 @@ class LoginSucceeded:
 
 @dataclass(frozen=True, slots=True)
 class LoginFailed:
-    """A login gave none; the next attempt is `retry_in` seconds away. `cause` is for the log."""
+    """A login gave none; the next attempt is `retry_in` seconds away. `cause` is for the log.
+
+    `left` says for how many seconds the token at hand still serves, 0 where there is none.
+    """
 
     credential: str
     duration: float
@@ -41,6 +46,7 @@ class LoginFailed:
     cause: str
     retry_in: float
     reason: Reason
+    left: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,4 +64,43 @@ class RefusalsDoubted:
     retry_in: float
 
 
-TokenEvent = LoginSucceeded | LoginFailed | TokenRefused | RefusalsDoubted
+@dataclass(frozen=True, slots=True)
+class ClockJumped:
+    """The wall clock has moved by so many `seconds` against the monotonic one: all tokens count as stale."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class TokenFound:
+    """A token came from the shared store, without a login; it lives for `lifetime` more seconds."""
+
+    credential: str
+    lifetime: float
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFailed:
+    """The shared store is of no use from now on, or for another reason than before: logins are made without it."""
+
+    credential: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoreRestored:
+    """The shared store is of use again."""
+
+    credential: str
+
+
+TokenEvent = (
+    LoginSucceeded
+    | LoginFailed
+    | TokenRefused
+    | RefusalsDoubted
+    | ClockJumped
+    | TokenFound
+    | StoreFailed
+    | StoreRestored
+)

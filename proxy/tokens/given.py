@@ -7,7 +7,7 @@ from proxy.core.identity import Identity, identity
 from proxy.core.token import Token, sendable
 from proxy.errors import LoginUnavailable
 from proxy.tokens.clock import Clock
-from proxy.tokens.secrets import read_secrets, watchable
+from proxy.tokens.secrets import poll, read_secrets
 
 # A secret ends when its file changes or an origin refuses it, not by itself.
 ENDLESS = math.inf
@@ -23,12 +23,12 @@ class Given:
         self._clock = clock
 
     @property
-    def watchable(self) -> bool:
-        """Whether any of the secrets can change under our eyes."""
-        return watchable(self._held.sources)
+    def poll(self) -> float | None:
+        """How often it is worth looking whether the secrets have changed, in seconds; None: they cannot."""
+        return poll(self._held.sources)
 
     async def identify(self, known: Identity | None = None) -> Identity:
-        """Return the secrets as they are now; given a `known` identity, read only what is watchable.
+        """Return the secrets as they are now; given a `known` identity, read only what can change.
 
         Raises LoginUnavailable where a secret cannot be read.
         """
@@ -42,3 +42,6 @@ class Given:
         if not sendable(text):
             raise LoginUnavailable(cause="the secret has characters that a field cannot carry")
         return Token(text, ENDLESS, ENDLESS, self._clock.time())
+
+    async def end(self, token: Token, identity: Identity) -> None:
+        """Do nothing: what the operator gave is not ours to end."""

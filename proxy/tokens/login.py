@@ -9,7 +9,10 @@ import random
 import ssl
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
 
 import aiohttp
 
@@ -18,15 +21,17 @@ from proxy.core.held import Held
 from proxy.core.identity import Identity, identity
 from proxy.core.recipe import LoginAnswer, LoginRequest, facts, redirected
 from proxy.core.token import Token
-from proxy.errors import LoginUnavailable
+from proxy.errors import LoginError, LoginUnavailable
 from proxy.tokens.clock import Clock, deadline
 from proxy.tokens.decoding import ACCEPTED, decoded
-from proxy.tokens.secrets import read_secrets, watchable
+from proxy.tokens.secrets import poll, read_secrets
 
 # A session object has a kilobyte or two; whatever has a megabyte is none.
 MAX_ANSWER = 1024 * 1024
 # Within one host: a trailing slash and an old path, and one to spare.
 MAX_REDIRECTS = 3
+# A process that ends may be killed any moment; the session ends by itself in any case. In seconds.
+LOGOUT_WITHIN = 2.0
 
 _FIELDS = {"User-Agent": "iam-proxy", "Accept-Encoding": ACCEPTED}
 
@@ -75,12 +80,12 @@ class Login:
         self._jitter = jitter
 
     @property
-    def watchable(self) -> bool:
-        """Whether any of the secrets can change under our eyes."""
-        return watchable(self._recipe.sources)
+    def poll(self) -> float | None:
+        """How often it is worth looking whether the secrets have changed, in seconds; None: they cannot."""
+        return poll(self._recipe.sources)
 
     async def identify(self, known: Identity | None = None) -> Identity:
-        """Return the secrets as they are now, with their key; given a `known` identity, read only what is watchable.
+        """Return the secrets as they are now, with their key; given a `known` identity, read only what can change.
 
         Raises LoginUnavailable where a secret cannot be read.
         """
@@ -96,14 +101,20 @@ class Login:
         del instead_of
         request = self._recipe.request(identity.secrets)
         sent_at = self._clock.time()
-        answer = await self._ask(request)
+        answer = await self._ask(request, self._credential.login_timeout)
         grant = self._recipe.read(answer, self._wall())
-        lifetime = self._credential.ttl if grant.lifetime is None else grant.lifetime
-        return Token.issued(grant.text, sent_at, min(lifetime, self._credential.max_age), self._jitter())
+        took = self._clock.time() - sent_at
+        return self._credential.token(grant.text, sent_at, grant.lifetime, self._jitter(), took)
 
-    async def _ask(self, request: LoginRequest) -> LoginAnswer:
+    async def end(self, token: Token, identity: Identity) -> None:
+        """Log out, where the credential says how; one try, and what comes of it does not matter."""
+        logout = self._credential.logout
+        if logout is not None:
+            with suppress(LoginError):
+                await self._ask(logout.request(token.value, identity.secrets), LOGOUT_WITHIN)
+
+    async def _ask(self, request: LoginRequest, limit: float) -> LoginAnswer:
         """Return the answer to a request. The error is raised anew, without a trace of the foreign one's text."""
-        limit = self._credential.login_timeout
         try:
             async with deadline(self._clock, limit), await self._session(self._credential.verification) as session:
                 return await _followed(session, request)
@@ -118,7 +129,7 @@ async def _followed(session: aiohttp.ClientSession, request: LoginRequest) -> Lo
     """Return the answer at the end of the redirects; one that is not followed is the answer."""
     answer = await _sent(session, request)
     for _ in range(MAX_REDIRECTS):
-        url = redirected(request.url, answer.status, answer.headers.get("Location"))
+        url = redirected(request.url, answer.status, answer.value("Location"))
         if url is None:
             break
         request = replace(request, url=url)
@@ -130,12 +141,18 @@ async def _sent(session: aiohttp.ClientSession, request: LoginRequest) -> LoginA
     async with session.request(
         request.method,
         request.url,
-        headers=_FIELDS | dict(request.headers),
-        data=request.body,
+        headers=_fields(request),
+        data=request.body or None,  # else aiohttp would give the type of nothing
         allow_redirects=False,
     ) as response:
         body = decoded(await _bounded(response.content), response.headers.get("Content-Encoding", ""), MAX_ANSWER)
-        return LoginAnswer(response.status, response.headers, body)
+        return LoginAnswer(response.status, tuple(response.headers.items()), body)
+
+
+def _fields(request: LoginRequest) -> dict[str, str]:
+    """Return the fields of a request, ours where it has none of that name."""
+    given = {name.lower() for name, _ in request.headers}
+    return {name: value for name, value in _FIELDS.items() if name.lower() not in given} | dict(request.headers)
 
 
 async def _bounded(content: aiohttp.StreamReader) -> bytes:
@@ -168,6 +185,13 @@ def _cause(error: Exception) -> str:
 
 
 def _tls(verification: Verification) -> ssl.SSLContext:
+    """Return the context for a verification, made anew when its file has changed. Raises OSError."""
+    changed = 0 if verification.ca_file is None else Path(verification.ca_file).stat().st_mtime_ns
+    return _context(verification, changed)
+
+
+@lru_cache(maxsize=64)  # a context holds all the system's authorities: half a megabyte, and 20 ms of work
+def _context(verification: Verification, _changed: int) -> ssl.SSLContext:
     context = ssl.create_default_context()
     if verification.ca_file is not None:
         try:

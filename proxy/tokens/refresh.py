@@ -8,6 +8,7 @@ from functools import partial
 from proxy.core.backoff import Pace
 from proxy.core.credential import Credential
 from proxy.core.identity import Identity
+from proxy.core.secret import Secret
 from proxy.core.token import Phase, Token
 from proxy.core.token_events import LoginFailed, LoginSucceeded, Outcome, Reason, TokenEvent
 from proxy.errors import LoginError, LoginRejected, LoginUnavailable
@@ -26,7 +27,7 @@ _CLOSED = "the gateway stops or has another configuration"
 
 
 class Refresh:
-    """Keeps `token` live, by timer, from the first `begin` until `close`.
+    """Keeps `token` live, by timer, from `start` until `close`; `on_token` is told each new one and what it is for.
 
     Whatever follows the end of a login happens without an await: wherever a cancellation strikes, the state is whole.
     """
@@ -39,6 +40,7 @@ class Refresh:
         clock: Clock,
         cache: TokenCache,
         random: Callable[[], float],
+        on_token: Callable[[Token, Reason], None],
         on_event: Callable[[TokenEvent], None],
     ) -> None:
         self.token: Token | None = None
@@ -47,16 +49,19 @@ class Refresh:
         self._clock = clock
         self._cache = cache
         self._random = random
+        self._on_token = on_token
         self._on_event = on_event
         self._flight: SingleFlight[None] = SingleFlight()
-        self._watch = Watch(issuer, clock, self.forgive)
+        self._watch = Watch(issuer, clock, lambda: self._hurry(Reason.ROTATION))
         self._timer: Timer | None = None
         self._pace = Pace()
         self._record = Record()
-        self._identity = Identity("", {})
-        self._key = ""
-        self._refused = False
+        self._identity: Identity | None = None  # of the last login, once its secrets could be read
+        self._bought: Identity | None = None  # for whom `token` was issued
+        self._wanted: Reason | None = None  # why a login is due, whatever token is at hand
+        self._refused: Token | None = None  # the token that the next one takes the place of
         self._closed = False
+        self._earliest = -math.inf  # before it no login begins by itself: many credentials are spread
         self._failure: LoginError = LoginUnavailable(cause=_HELD)
 
     @property
@@ -74,6 +79,17 @@ class Refresh:
             logins=dict(record.logins),
             refreshes=dict(record.refreshes),
         )
+
+    @property
+    def hidden(self) -> tuple[Secret, ...]:
+        """The secrets that nobody may see: of the login that gave the token, and of the last one if it is another."""
+        of = (self._bought,) if self._identity is self._bought else (self._bought, self._identity)
+        return tuple(secret for each in of if each is not None for secret in each.hidden)
+
+    def start(self, within: float) -> None:
+        """Begin the first login, at a moment within so many seconds; a request that comes sooner begins it itself."""
+        self._earliest = self._clock.time() + within * self._random()
+        self._go_on()
 
     def begin(self) -> bool:
         """Begin a login, if one may start now; tell whether one is in flight."""
@@ -101,23 +117,38 @@ class Refresh:
     def drop(self, token: Token) -> None:
         """Forget the current token for good, because the origin refused it, and begin the login for another."""
         with suppress(KeyError):  # expired between the look and the deletion
-            if self._cache.get(self._key) is token:
-                del self._cache[self._key]
+            if self._bought is not None and self._cache.get(self._bought.key) is token:
+                del self._cache[self._bought.key]
         self.token = None
-        self._refused = True
+        self._wanted, self._refused = Reason.REFUSAL, token
         self._go_on()
 
-    def forgive(self) -> None:
-        """Log in without waiting for backoff or probe: the secrets have changed, or somebody asks for it."""
-        self._pace = self._pace.forgiven()
-        self._failure = LoginUnavailable(cause=_HELD)
-        self._go_on()
+    def ask(self) -> None:
+        """Log in without waiting for backoff or probe, because somebody wants it."""
+        self._hurry(Reason.ASKED)
+
+    def distrust(self, since: float, within: float) -> None:
+        """Take a live token for stale: the clock has jumped, after `since`. Its refresh begins within so many seconds.
+
+        One that was issued later has most likely not seen the jump; if it has, its refusal tells.
+        """
+        token, now = self.token, self._clock.time()
+        if token is not None and token.issued_at < since:
+            token.stale_at = min(token.stale_at, now)
+            self._earliest = now + within * self._random()
+            self._plan()
 
     def absence(self) -> LoginError:
         """Return why there is no token, as an error that is the caller's own."""
         wait = self._next_login() - self._clock.time()
         retry_after = max(wait, MIN_RETRY_AFTER) if math.isfinite(wait) else MIN_RETRY_AFTER
         return type(self._failure)(cause=self._failure.cause, retry_after=retry_after)
+
+    async def log_out(self) -> None:
+        """End the session at the platform, if there is one and it is nobody else's."""
+        token = self.token
+        if token is not None and self._bought is not None and token.phase(self._clock.time()) is not Phase.EXPIRED:
+            await self._issuer.end(token, self._bought)
 
     async def close(self) -> None:
         """Make no further login; leave neither timer nor task. The token stays for the requests under way."""
@@ -132,7 +163,8 @@ class Refresh:
         limit = self._credential.login_timeout
         try:
             async with deadline(self._clock, limit):
-                token = await self._obtained(reason)
+                identity = self._identity = await self._issuer.identify()
+                token = await self._obtained(identity, reason)
         except LoginError as error:
             failure = error
         except TimeoutError:
@@ -140,34 +172,41 @@ class Refresh:
         except Exception as error:  # noqa: BLE001 - a defect must cost one login, not all that follow
             failure = LoginUnavailable(cause=f"a defect of the gateway: {type(error).__name__}")
         else:
-            self._succeeded(token, reason, started)
+            self._succeeded(token, identity, reason, started)
             return
         self._failed(failure, reason, started)
 
-    async def _obtained(self, reason: Reason) -> Token:
+    async def _obtained(self, identity: Identity, reason: Reason) -> Token:
         """Return the token of a login, or at the start the one that a configuration before this one left."""
-        self._identity = await self._issuer.identify()
-        token = self._cache.get(self._identity.key) if reason is Reason.START else None
+        token = self._cache.get(identity.key) if reason is Reason.START else None
         if token is None:
-            token = await self._issuer.issue(self._identity, self.token)
+            token = await self._issuer.issue(identity, self.token or self._refused)
         if token.phase(self._clock.time()) is Phase.EXPIRED:
             raise LoginUnavailable(cause="the login's token had expired when it came")
         return token
 
-    def _succeeded(self, token: Token, reason: Reason, started: float) -> None:
-        now, key = self._clock.time(), self._identity.key
+    def _succeeded(self, token: Token, identity: Identity, reason: Reason, started: float) -> None:
+        now, key = self._clock.time(), identity.key
         kept = self._cache.get(key) is token
-        self.token, self._key, self._refused = token, key, False
+        self.token, self._bought, self._wanted, self._refused = token, identity, None, None
         self._failure = LoginUnavailable(cause=_HELD)
-        self._watch.stop()
+        self._watch.start(identity)
         if not kept:
             self._pace = self._pace.succeeded(started, refusal=reason is Reason.REFUSAL)
             self._cache[key] = token
             self._record.count(Outcome.SUCCEEDED, now)
             self._record.refreshes[reason] += 1
         self._plan()
+        self._on_token(token, reason)
         if not kept:
             self._on_event(LoginSucceeded(self._credential.name, now - started, token.expires_at - now, reason))
+
+    def _hurry(self, reason: Reason) -> None:
+        """Log in without waiting for backoff or probe. The token at hand serves until there is another."""
+        self._wanted = self._wanted or reason
+        self._pace = self._pace.forgiven()
+        self._failure = LoginUnavailable(cause=_HELD)
+        self._go_on()
 
     def _failed(self, failure: LoginError, reason: Reason, started: float) -> None:
         """Take note of a failure. Keys once refused stay refused: a probe that meets another fault proves nothing."""
@@ -175,36 +214,45 @@ class Refresh:
         rejected = isinstance(failure, LoginRejected)
         if rejected or isinstance(self._failure, LoginRejected):
             self._pace = self._pace.rejected(started, now)
-            self._watch.start(self._identity)
         else:
             self._pace = self._pace.failed(started, now, self._random())
         if rejected or not isinstance(self._failure, LoginRejected):
             self._failure = failure
+        if self._wanted is Reason.ASKED:
+            self._wanted = None  # whoever asked is told, and may ask again
+        if self._identity is not None:
+            self._watch.start(self._identity)
         outcome = Outcome.REJECTED if rejected else Outcome.UNAVAILABLE
         self._record.count(outcome, now, failure.cause)
         self._plan()
         retry_in = self._next_login() - now
-        self._on_event(LoginFailed(self._credential.name, now - started, outcome, failure.cause, retry_in, reason))
+        left = 0.0 if self.token is None else max(0.0, self.token.expires_at - now)
+        self._on_event(
+            LoginFailed(self._credential.name, now - started, outcome, failure.cause, retry_in, reason, left)
+        )
 
     def _reason(self, now: float) -> Reason:
-        if self._refused:
-            return Reason.REFUSAL
+        if self._wanted is not None:
+            return self._wanted
         if self.token is None:
             return Reason.START
         return Reason.AHEAD if now < self.token.expires_at else Reason.EXPIRY
 
     def _next_login(self) -> float:
         """When the next login may start."""
-        return math.inf if self._closed else self._pace.next_login(refusal=self._refused)
+        return math.inf if self._closed else self._pace.next_login(refusal=self._wanted is Reason.REFUSAL)
 
     def _due(self) -> float:
-        """When the next login starts by itself: it may, and the token is stale or absent."""
+        """When the next login starts by itself: it may, and the token is stale or absent, or another is wanted."""
         may = self._next_login()
-        return may if self.token is None else max(may, self.token.stale_at)
+        if self._wanted is None:
+            may = max(may, self._earliest)
+            return may if self.token is None else max(may, self.token.stale_at)
+        return may
 
     def _go_on(self) -> None:
-        """Begin the login that is due, or set the timer for it."""
-        if not self.begin():
+        """Begin the login that is due, or set the timer for it: the life of a sliding token may have been extended."""
+        if self._clock.time() < self._due() or not self.begin():
             self._plan()
 
     def _plan(self) -> None:

@@ -1,16 +1,21 @@
 """The token source that requests use: one token for all of them, for as long as it is good."""
 
+from collections import deque
 from collections.abc import Callable, Hashable
 
 from proxy.core.credential import Credential
 from proxy.core.doubt import Doubt
+from proxy.core.secret import Secret
 from proxy.core.token import Phase, Token
-from proxy.core.token_events import RefusalsDoubted, TokenEvent, TokenRefused
+from proxy.core.token_events import Reason, RefusalsDoubted, TokenEvent, TokenRefused
 from proxy.tokens.cache import TokenCache
 from proxy.tokens.clock import Clock
 from proxy.tokens.refresh import Refresh
 from proxy.tokens.source import Issuer
 from proxy.tokens.state import TokenState
+
+# A replaced token may live on at the platform: of one that is refreshed ahead, and of one or two that were asked for.
+REMEMBERED = 4
 
 
 class Reuse:
@@ -35,11 +40,26 @@ class Reuse:
         self._now = clock.time
         self._on_event = on_event
         self._doubt = Doubt()
-        self._refresh = Refresh(issuer, credential, clock=clock, cache=cache, random=random, on_event=on_event)
+        self._slides = credential.sliding
+        self._tokens: deque[Secret] = deque(maxlen=REMEMBERED)
+        self._refresh = Refresh(
+            issuer, credential, clock=clock, cache=cache, random=random, on_token=self._new, on_event=on_event
+        )
 
-    def start(self) -> None:
-        """Begin the first login; from then on the token is kept live by a timer, with or without requests."""
-        self._refresh.begin()
+    def start(self, within: float = 0.0) -> None:
+        """Begin the first login, at a moment within so many seconds or with the first request that needs it.
+
+        From then on the token is kept live by a timer, with or without requests.
+        """
+        self._refresh.start(within)
+
+    def distrust(self, since: float, within: float = 0.0) -> None:
+        """Take a token from before `since` for stale: the clock has jumped, so it may be older than it seems."""
+        self._refresh.distrust(since, within)
+
+    async def log_out(self) -> None:
+        """End the session at the platform, where the credential says how; for the end of the process alone."""
+        await self._refresh.log_out()
 
     async def close(self) -> None:
         """Make no further login; leave neither timer nor task. A live token still serves the requests under way."""
@@ -51,9 +71,14 @@ class Reuse:
         return self._refresh.state
 
     @property
-    def doubtful(self) -> bool:
-        """Whether `accepted` needs to be called: a refused replay is feared, or has made refusals doubtful."""
-        return self._doubt.doubtful
+    def listening(self) -> bool:
+        """Whether `accepted` needs to be called: use extends the token's life, or refusals are doubtful."""
+        return self._slides or self._doubt.doubtful
+
+    @property
+    def hidden(self) -> tuple[Secret, ...]:
+        """What answers must not show: the credential's secrets, and the last tokens; nothing before a first login."""
+        return (*self._refresh.hidden, *self._tokens)
 
     def current(self) -> Token | None:
         """Return the live token, None if there is none; behind a stale one a login begins, if it may."""
@@ -97,7 +122,7 @@ class Reuse:
         The token at hand stays in use until then. Raises LoginRejected or LoginUnavailable.
         """
         before = self._refresh.token
-        self._refresh.forgive()
+        self._refresh.ask()
         await self._refresh.attempt()
         token = self._live()
         if token is before:
@@ -107,12 +132,15 @@ class Reuse:
     async def renew(self, refused: Token, what: Hashable) -> Token | None:
         """Return a newer token than the one that the origin refused on the request `what`.
 
-        None if the refusal is doubted: pass it on as it came. Waits and raises as `token` does.
+        None if the refusal is doubted, or if there is no other token than this very text: pass it on as it came.
+        Waits and raises as `token` does.
         """
         if not self.invalidate(refused, what):
             return None
         token = await self.token()
-        self._doubt.tried(token, self._now())
+        if token.value == refused.value:
+            self.replay_refused(token, what)
+            return None
         return token
 
     def invalidate(self, refused: Token, what: Hashable) -> bool:
@@ -140,10 +168,21 @@ class Reuse:
         if token is self._refresh.token and self._doubt.replay_refused(token, what, self._now()):
             self._on_event(RefusalsDoubted(self._name, self._doubt.wait))
 
-    def accepted(self, token: Token, what: Hashable) -> None:
-        """Take note that `what` accepted this token; needed while `doubtful`: its later refusal is believed."""
-        if self.doubtful and token is self._refresh.token:
+    def accepted(self, token: Token, what: Hashable, at: float) -> None:
+        """Take note that `what`, sent `at`, accepted this token; needed while `listening`.
+
+        A sliding token lives longer for it, and a later refusal by the same is believed.
+        """
+        if self._slides:
+            token.used(at)
+        if self._doubt.doubtful and token is self._refresh.token:
             self._doubt.accepted(token, what)
+
+    def _new(self, token: Token, reason: Reason) -> None:
+        """A login has given a token; one that takes the place of a refused one has yet to prove itself."""
+        self._tokens.append(Secret(token.value))
+        if reason is Reason.REFUSAL:
+            self._doubt.replaced(token, self._now())
 
     def _live(self) -> Token:
         """Return the live token, or raise why there is none."""

@@ -11,20 +11,20 @@ from proxy.tokens.clock import Clock, deadline
 Sources = Mapping[str, SecretSource]
 
 
-def watchable(sources: Sources) -> bool:
-    """Return whether any of the secrets can change under our eyes."""
-    return any(source.watchable for source in sources.values())
+def poll(sources: Sources) -> float | None:
+    """Return how often it is worth looking for changed secrets: as often as the dearest of them allows."""
+    return max((source.poll for source in sources.values() if source.poll is not None), default=None)
 
 
 async def read_secrets(sources: Sources, known: Identity | None, clock: Clock, within: float) -> Mapping[str, Secret]:
-    """Return the secrets as they are now; given a `known` identity, only what is watchable is read again.
+    """Return the secrets as they are now; given a `known` identity, only what can change is read again.
 
     Raises LoginUnavailable where one cannot be read `within` that many seconds.
     """
 
     def read() -> Mapping[str, Secret]:
         return {
-            name: source.read() if known is None or source.watchable else known.secrets[name]
+            name: source.read() if known is None or source.poll is not None else known.secrets[name]
             for name, source in sources.items()
         }
 

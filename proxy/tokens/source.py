@@ -4,6 +4,7 @@ from collections.abc import Hashable
 from typing import Protocol
 
 from proxy.core.identity import Identity
+from proxy.core.secret import Secret
 from proxy.core.token import Token
 
 
@@ -11,8 +12,16 @@ class TokenSource(Protocol):
     """Anything that returns a token for requests; what it hands out is live and not known to be refused."""
 
     @property
-    def doubtful(self) -> bool:
+    def listening(self) -> bool:
         """Whether `accepted` is to be told what accepts tokens."""
+        ...
+
+    @property
+    def hidden(self) -> tuple[Secret, ...]:
+        """What answers must not show: the credential's secrets as they are now, the current token and those before.
+
+        Nothing before the secrets could be read; a token is handed out only afterwards.
+        """
         ...
 
     def current(self) -> Token | None:
@@ -39,8 +48,8 @@ class TokenSource(Protocol):
         """Take note that the replay with the newer token was refused too."""
         ...
 
-    def accepted(self, token: Token, what: Hashable) -> None:
-        """Take note that `what` accepted this token; needed only while `doubtful`."""
+    def accepted(self, token: Token, what: Hashable, at: float) -> None:
+        """Take note that `what`, sent `at`, accepted this token; needed only while `listening`."""
         ...
 
 
@@ -48,12 +57,12 @@ class Issuer(Protocol):
     """Anything that trades secrets for a token: a login, or a store in front of one. Each call ends in bounded time."""
 
     @property
-    def watchable(self) -> bool:
-        """Whether reading the secrets again is cheap and may give others."""
+    def poll(self) -> float | None:
+        """How often, in seconds, it is worth looking whether the secrets have changed; None: they cannot."""
         ...
 
     async def identify(self, known: Identity | None = None) -> Identity:
-        """Return the identity as it is now; given a `known` one, read again only what is watchable.
+        """Return the identity as it is now; given a `known` one, read again only what can change.
 
         Raises LoginUnavailable where a secret cannot be read.
         """
@@ -64,4 +73,8 @@ class Issuer(Protocol):
 
         Raises LoginRejected or LoginUnavailable.
         """
+        ...
+
+    async def end(self, token: Token, identity: Identity) -> None:
+        """End the session of a token that was issued for this identity and that nobody needs any more, if it can be."""
         ...

@@ -1,4 +1,4 @@
-"""The secrets, looked at until they change: what ends the wait after the platform refused the keys."""
+"""The secrets, looked at until they change: new ones are tried at once."""
 
 from collections.abc import Callable
 
@@ -8,12 +8,9 @@ from proxy.tokens.clock import Clock, Timer
 from proxy.tokens.singleflight import SingleFlight
 from proxy.tokens.source import Issuer
 
-# Rotated secrets are mounted by people and orchestrators: seconds later is at once, and a stat every 5 s is nothing.
-POLL_INTERVAL = 5.0
-
 
 class Watch:
-    """Reads the watchable secrets of an issuer every POLL_INTERVAL and calls `changed` once when they differ."""
+    """Reads the secrets of an issuer as often as it says, and calls `changed` once when they differ."""
 
     def __init__(self, issuer: Issuer, clock: Clock, changed: Callable[[], None]) -> None:
         self._issuer = issuer
@@ -26,9 +23,8 @@ class Watch:
     def start(self, known: Identity) -> None:
         """Watch for secrets other than the known ones; does nothing where they cannot change."""
         self.stop()
-        if self._issuer.watchable:
-            self._known = known
-            self._arm()
+        self._known = known
+        self._arm()
 
     def stop(self) -> None:
         """Watch no longer."""
@@ -43,7 +39,8 @@ class Watch:
         await self._reading.close()
 
     def _arm(self) -> None:
-        self._timer = self._clock.call_at(self._clock.time() + POLL_INTERVAL, self._look)
+        if self._issuer.poll is not None:
+            self._timer = self._clock.call_at(self._clock.time() + self._issuer.poll, self._look)
 
     def _look(self) -> None:
         self._reading.begin(self._read)

@@ -10,7 +10,7 @@ from proxy.wire.body import Body
 # RFC 9112 §7.1.1: extensions are ignored. 15 digits are more than any body and never overflow 64 bits.
 SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;[\t -~\x80-\xff]*)?")
 # RFC 9110 §5.1 and §5.5: a name, a colon right behind it, visible characters, spaces and tabs.
-FIELD = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([\t -~\x80-\xff]*?)[ \t]*")
+FIELD = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([\t -~\x80-\xff]*)")
 FRAMING = frozenset((b"content-length", b"transfer-encoding"))  # in trailers they are an attack and nothing else
 HEX_DIGIT = re.compile(rb"[0-9A-Fa-f]")
 
@@ -112,4 +112,4 @@ class Chunks:
         self._room -= len(line) + 2
         if self._room < 0:
             raise HeaderTooLarge
-        self.lines.append(b"%b: %b\r\n" % match.groups())
+        self.lines.append(b"%b: %b\r\n" % (match[1], match[2].strip(b" \t")))

@@ -5,26 +5,15 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from proxy.core.timeouts import Timeouts
-from proxy.errors import GatewayError, RequestTimeout
+from proxy.errors import GatewayError
 from proxy.wire.answer import Answer
 from proxy.wire.body import CHUNKED, CLOSE
-from proxy.wire.client_reader import ClientReader
+from proxy.wire.client_deadlines import ASKED, IDLE, STARTED, ClientDeadlines
 from proxy.wire.clients import Clients
-from proxy.wire.connection import BY_QUEUE, DEAF, HEAD, Wire
+from proxy.wire.connection import DEAF, Wire
 from proxy.wire.date import date_line
 from proxy.wire.request import Request
-from proxy.wire.state import Serving
 from proxy.wire.sweep import NEVER
-
-# How long what a client still sends is read and dropped behind the last answer, so that the answer is not lost to a
-# reset (RFC 9112 §9.6): as long as it keeps sending at all, up to a bound; in seconds.
-LINGER = 2.0
-LINGER_AT_MOST = 30.0
-# How many interim answers tell a client that has left for good from one that has only finished sending: the first
-# draws the reset, the second meets it.
-PROBES = 2
-
-IDLE, ASKED, STARTED, CLOSING = Serving.IDLE, Serving.ASKED, Serving.STARTED, Serving.CLOSING
 
 # The address of a peer on a Unix socket.
 UNIX = "unix:"
@@ -32,23 +21,17 @@ UNIX = "unix:"
 Serve = Callable[["ClientConnection"], Coroutine[Any, Any, None]]
 
 
-class ClientConnection(ClientReader):
-    """One connection of a client. `serve` is the coroutine that answers its requests; it ends when the client is gone.
-
-    A connection that is `leaving` takes no further request; one that has `ended` sends none.
-    """
+class ClientConnection(ClientDeadlines):
+    """One connection of a client. `serve` is the coroutine that answers its requests; it ends when the client does."""
 
     def __init__(self, wire: Wire, timeouts: Timeouts, serve: Serve, clients: Clients) -> None:
         super().__init__(wire, timeouts)
-        self.leaving = self.ended = False
         self.address = ""
         self.admitted = False  # whether requests of this peer are answered at all
         self.forwarded = b""  # the fields that tell the origin of this client
         self.sent = 0  # bytes of the current answer's body, as framed for this client
         self._serve = serve
         self._clients = clients
-        self._probes = 0
-        self._linger_until = NEVER
 
     # --- transport
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -67,71 +50,25 @@ class ClientConnection(ClientReader):
         self._clients.discard(self)
         self.flow.end()
 
-    def drop(self) -> None:
-        """Something has come that is not looked at; behind the last answer, wait a little for its end."""
-        if self.state is CLOSING:
-            self.deadline = min(self.wire.sweep.after(LINGER), self._linger_until)
-
-    def eof_received(self) -> bool:
-        """Answer what was asked before the end (RFC 9112 §9.6), if anything was."""
-        self.ended = True
-        if self.reading.inside or (self.state is IDLE and self._arrived is None):
-            return False
-        self.deadline = self.wire.sweep.after(0)
-        return True
-
-    def pause_writing(self) -> None:
-        """Bound the time that a client may take nothing."""
-        super().pause_writing()
-        self.deadline = self.wire.sweep.after(self.timeouts.idle)
-
-    def resume_writing(self) -> None:
-        """The client takes its answer."""
-        super().resume_writing()
-        self.deadline = NEVER
-
-    def expired(self) -> None:
-        """Something has taken too long; which, the state tells."""
-        if self.state is CLOSING or self.full:
-            self.abort()
-        elif self._head:
-            self.refuse(RequestTimeout())
-        elif self.current is None:
-            self.leave()
-        elif self.ended:
-            self._probe()
-        elif self.reading.inside:
-            self._body_expired()
-
-    def _body_expired(self) -> None:
-        if self.held:  # it is not the client that is slow
-            self.deadline = self.wire.sweep.after(self.timeouts.idle)
-        else:
-            self.refuse(RequestTimeout())
-
-    def _probe(self) -> None:
-        """Find out whether a client has closed or only finished sending: an interim answer tells (RFC 9110 §15.2)."""
-        if self.state is ASKED and self.current is not None and not self.current.http10 and self._probes < PROBES:
-            self._probes += 1
-            self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            self.deadline = self.wire.sweep.after(0)
-
     # --- what the coroutine awaits
     async def next_request(self) -> Request | None:
         """Wait for a request and return it, or None when there will be no more. Raises GatewayError for a bad one."""
+        if (self._unread or self.full) and not self.leaving:
+            await self._give_way()
         self.current, self.state = None, IDLE
+        self.body_taken()
         while self._arrived is None:
             if self.leaving:
                 return None
             if self._unread:
                 self.data_received(self.take_unread())
+                if self.ended and self.reading.inside:
+                    return None  # a request that was cut short
                 continue
             if self.reading is DEAF or self.ended:
                 return None
             if not self._head:
                 self.deadline = self.wire.sweep.after(self.timeouts.keep_alive)
-            if self.held:
-                self.release(BY_QUEUE)  # of a request before, whose body nobody took
             await self.flow
         message, self._arrived = self._arrived, None
         self.state, self.sent = ASKED, 0
@@ -142,15 +79,12 @@ class ClientConnection(ClientReader):
             self.deadline = NEVER
         return message
 
-    def leave(self) -> None:
-        """Take no further request: close now if nothing is under way, else behind the answer."""
-        self.leaving = True
-        self.flow.wake()
-
-    def body_complete(self) -> None:
-        """The request has come in whole: its client has nothing left to be late with."""
-        super().body_complete()
-        self.deadline = NEVER
+    async def _give_way(self) -> None:
+        """Let the other connections have their turn, and this client take its answers: our own wait for nothing."""
+        self.wire.loop.call_soon(self.flow.wake)
+        await self.flow
+        while self.full and not self.leaving:
+            await self.flow
 
     # --- answers out
     def start_answer(self, answer: Answer) -> bool:
@@ -206,29 +140,6 @@ class ClientConnection(ClientReader):
             self.write(data)
         if last:
             self.flow.wake()
-
-    def cut(self) -> None:
-        """End an answer so that the client sees that it is not whole: a reset where only the close would end it."""
-        self.state = CLOSING
-        self.abort()
-
-    def finish(self) -> None:
-        """Close in good order behind the last answer; what the client still sends is read and dropped for a while."""
-        if self.lost or self.state is CLOSING:
-            return
-        request, self.state = self.current, CLOSING
-        if (request is None or request.body.complete) and self.reading is HEAD and not self._unread:
-            self.close()
-            return
-        self.turn(DEAF)
-        self.take_unread()
-        self.deadline = self.wire.sweep.after(LINGER)
-        self._linger_until = self.wire.sweep.after(LINGER_AT_MOST)
-        self.wire.outbox.post()
-        if self.transport.can_write_eof() and not self.ended:
-            self.transport.write_eof()
-        else:
-            self.close()
 
 
 def switching(answer: Answer) -> bytes:

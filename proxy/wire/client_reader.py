@@ -4,13 +4,13 @@ import re
 
 from httptools import HttpRequestParser
 
-from proxy.core.fields import NO_TRAILERS, REQUEST_CONTROL, Control, Lines, nominated, without
+from proxy.core.fields import NO_TRAILERS, REQUEST_CONTROL, Control, Lines, name_of, nominated, spelt, without
 from proxy.core.timeouts import Timeouts
 from proxy.errors import BadRequest, GatewayError, HeaderTooLarge
 from proxy.wire.body import EMPTY, LENGTH
 from proxy.wire.chunks import Chunks
-from proxy.wire.connection import BY_QUEUE, CHUNKS, COUNTED, DEAF, HEAD, Connection, Wire
-from proxy.wire.flow import Flow
+from proxy.wire.connection import BY_QUEUE, BY_TURN, CHUNKS, COUNTED, DEAF, HEAD, Connection, Wire
+from proxy.wire.flow import MUCH, Flow
 from proxy.wire.request import Request, read_line, read_request
 from proxy.wire.state import Serving
 
@@ -72,11 +72,17 @@ class ClientReader(Connection):
         self.release(BY_QUEUE)
         return data
 
+    def body_taken(self) -> None:
+        """What has come of the body has a place to go, or is not wanted: read on, unless more lies behind it."""
+        if not self._unread:
+            self.release(BY_QUEUE)
+
     def _behind(self, data: bytes) -> None:
         """Keep what lies behind the current request, and read no more for now."""
         if data and self.reading is not DEAF:
             self._unread += data
-            self.hold(BY_QUEUE)
+            if len(self._unread) > MUCH:  # a little is read on, so that a client that goes away is noticed
+                self.hold(BY_QUEUE)
 
     # --- heads
     def _take_head(self, data: bytes) -> None:
@@ -146,6 +152,10 @@ class ClientReader(Connection):
     def _take_chunks(self, data: bytes) -> bytes:
         chunks, body = self._chunks, self.receiving
         assert chunks is not None and body is not None  # noqa: S101, PT018  CHUNKS is entered with both
+        if len(data) > MUCH:
+            # uvloop reads on and on in one turn, and each byte may be a chunk: the others would wait for seconds.
+            self.hold(BY_TURN)
+            self.wire.loop.call_soon(self.release, BY_TURN)
         try:
             rest = chunks.take(data)
         except GatewayError as error:
@@ -155,7 +165,8 @@ class ClientReader(Connection):
             return b""
         request = self._arrived if isinstance(self._arrived, Request) else self.current
         assert request is not None  # noqa: S101  a body belongs to a request
-        body.trailers = b"".join(without(chunks.lines, NO_TRAILERS | nominated(request.control)))
+        lines = without(chunks.lines, NO_TRAILERS | nominated(request.control))
+        body.trailers = b"".join(line for line in lines if spelt(name_of(line)) not in self.wire.injected)
         self._chunks = None
         self.body_complete()
         return rest
@@ -163,7 +174,7 @@ class ClientReader(Connection):
     def flush(self) -> None:
         """Hand on what has come of the body, and wake whoever waits for a request."""
         body = self.receiving
-        if body is not None:
+        if body is not None and self.reading is not DEAF:
             if not body.complete:
                 self.deadline = self.wire.sweep.after(self.timeouts.idle)
             body.flush()

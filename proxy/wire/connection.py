@@ -27,6 +27,7 @@ HEAD, PARSED, COUNTED, CHUNKS, DEAF = Reading.HEAD, Reading.PARSED, Reading.COUN
 # Why reading is held: bits of one number, because this is looked at for every read.
 BY_PEER = 1  # the other side's write buffer is full
 BY_QUEUE = 2  # what has been read has nowhere to go yet
+BY_TURN = 4  # the others have their turn first
 
 # Enough to keep a fast reader busy for a turn of the loop, little enough for 1,000 slow ones.
 HIGH_WATER = 512 * 1024
@@ -36,12 +37,16 @@ RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, zero seconds: closing sends a r
 
 @dataclass(slots=True)
 class Wire:
-    """What all connections of one loop share. `max_head` bounds a header section, in bytes."""
+    """What all connections of one loop share. `max_head` bounds a header section, in bytes.
+
+    `injected` are the names of fields that carry credentials, as CGI spells them: no trailer may have one.
+    """
 
     loop: asyncio.AbstractEventLoop
     outbox: Outbox
     sweep: Sweep
     max_head: int = 32 * 1024
+    injected: frozenset[bytes] = frozenset()
 
 
 class Connection(asyncio.Protocol):

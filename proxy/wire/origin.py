@@ -1,6 +1,7 @@
 """The origin's side: one request at a time, its answer."""
 
 import asyncio
+import select
 import ssl
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from proxy.errors import ConnectionTerminated, GatewayError, UpstreamTimeout
 from proxy.wire.body import CLOSE, NO_BODY
 from proxy.wire.client import ClientConnection
 from proxy.wire.connection import BY_QUEUE, HEAD, Wire
-from proxy.wire.origin_reader import ANSWERING, ENDED, HELD, IDLE, SENT, SWITCHED, OriginReader
+from proxy.wire.origin_reader import ANSWERING, ENDED, HELD, IDLE, SENT, SWITCHED, OriginReader, Returned
 from proxy.wire.request import Request
 from proxy.wire.sweep import NEVER
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 # RFC 9110 §10.1.1: how long a body is held back for `100 Continue`; an origin that keeps silent may not know it.
 CONTINUE_WITHIN = 1.0
+# An answer may begin before the request is through; then both go on.
+SENDING = frozenset((SENT, ANSWERING))
 # How long a tunnel's last bytes may take to leave, in seconds.
 LAST_BYTES = 2.0
 
@@ -32,13 +35,29 @@ class OriginConnection(OriginReader):
         self._ended_well = False
 
     # --- an exchange
-    def ask(self, client: ClientConnection, request: Request, head: bytes, timeouts: Timeouts, *, hold: bool) -> None:
-        """Send a request: its head now, its body as it comes; with `hold` not before the origin wants it."""
+    def ask(
+        self,
+        client: ClientConnection,
+        request: Request,
+        head: bytes,
+        timeouts: Timeouts,
+        returned: Returned,
+        *,
+        hold: bool,
+    ) -> None:
+        """Send a request: its head now, its body as it comes; with `hold` not before the origin wants it.
+
+        `returned` says how field lines read at the gateway, for interim answers.
+        """
+        self._returned = returned
         self.state = HELD if hold else SENT
         self._client, self._request, self.timeouts = client, request, timeouts
         self.answer = self.fault = None
         self.heard = self._spoilt = False
         self._start = b""
+        if self.lost:  # between its coming and our asking: nothing will tell us any more
+            self.fault = ConnectionTerminated(cause="closed by the origin")
+            return
         self.pair(client)
         self.wire.outbox.send(self.transport, head)
         if hold:
@@ -54,12 +73,12 @@ class OriginConnection(OriginReader):
         if request.body.framing is not NO_BODY:
             request.body.attach(self)
             self._pump()
-            client.release(BY_QUEUE)
+            client.body_taken()
 
     def _pump(self) -> None:
         """Send what has come of the body; of what is sent again, as much as the origin takes."""
         request = self._request
-        if request is None or self.lost or self.state is not SENT:
+        if request is None or self.lost or self.state not in SENDING:
             return
         try:
             request.body.flush()
@@ -77,9 +96,13 @@ class OriginConnection(OriginReader):
             self.write(data)
         if self._request is not None and self.answer is None:
             self._await_answer(self._request)
+        elif not self.full:  # an answer has begun: bytes of the request are a sign of life too
+            self.deadline = self.wire.sweep.after(self.timeouts.idle)
         del last
 
     def _await_answer(self, request: Request) -> None:
+        if self.full:
+            return  # `pause_writing` has set the deadline
         # Before the request is complete it is its sender who may be late: then the client's own deadline counts.
         self.deadline = self.wire.sweep.after(self.timeouts.response) if request.body.complete else NEVER
 
@@ -91,9 +114,11 @@ class OriginConnection(OriginReader):
     def resume_writing(self) -> None:
         """The origin takes the request."""
         super().resume_writing()
-        if self.state is SENT and self._request is not None:
+        if self._request is None:
+            return
+        if self.state is SENT:
             self._await_answer(self._request)
-            self._pump()
+        self._pump()
 
     def end(self) -> None:
         """Let go of the exchange: back to the pool, which keeps the connection if it is clean."""
@@ -108,7 +133,7 @@ class OriginConnection(OriginReader):
             and not self._spoilt
             and self.reading is HEAD
             and request is not None
-            and (request.body.framing is NO_BODY or request.body.sent)
+            and (request.body.framing is NO_BODY or (request.body.sent and through(self.transport)))
             and answer is not None
             and answer.keep
             and answer.body.complete
@@ -178,6 +203,17 @@ class OriginConnection(OriginReader):
             self.deadline = self.wire.sweep.after(self.timeouts.idle)
         else:
             self.fail(UpstreamTimeout())
+
+
+def through(transport: asyncio.Transport) -> bool:
+    """Return whether all that was written has left; TLS does not tell what waits in the transport below it."""
+    if transport.get_write_buffer_size() or transport.is_closing():
+        return False
+    if transport.get_extra_info("ssl_object") is None:
+        return True
+    poll = select.poll()
+    poll.register(transport.get_extra_info("socket").fileno(), select.POLLOUT)
+    return bool(poll.poll(0))
 
 
 def said_goodbye(transport: asyncio.Transport) -> bool:

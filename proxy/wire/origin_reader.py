@@ -1,13 +1,14 @@
 """Answers in: from bytes to the one answer that was asked for."""
 
+from collections.abc import Callable
 from enum import Enum, auto
 
 from httptools import HttpResponseParser
 
-from proxy.core.fields import ANSWER_CONTROL, NO_TRAILERS, Control, Lines, nominated, without
+from proxy.core.fields import ANSWER_CONTROL, NO_TRAILERS, REFERRING, Control, Lines, nominated, without
 from proxy.core.timeouts import Timeouts
 from proxy.errors import BadUpstream, GatewayError, HeaderTooLarge, OriginError
-from proxy.wire.answer import SWITCHING, Answer, read_answer
+from proxy.wire.answer import SWITCHING, Answer, hidden, read_answer
 from proxy.wire.body import LENGTH, NO_BODY
 from proxy.wire.client import ClientConnection
 from proxy.wire.connection import BY_QUEUE, COUNTED, DEAF, HEAD, PARSED, Connection, Wire
@@ -18,6 +19,8 @@ PEEK = 64 * 1024
 START = b"HTTP/1."
 CONTINUE = 100
 FINAL = 200  # RFC 9110 §15: what is below is interim
+
+Returned = Callable[[Lines, Request], Lines]
 
 
 class Asking(Enum):
@@ -54,6 +57,7 @@ class OriginReader(Connection):
         self._client: ClientConnection | None = None
         self._request: Request | None = None
         self._spoilt = False  # more came than was asked for, or less was sent than announced: not to be used again
+        self._returned: Returned = lambda lines, _: lines
         self._reason = b""
         self._start = b""  # the first bytes of an answer
         self._heard = 0  # bytes since the last one that belonged to a body
@@ -108,7 +112,7 @@ class OriginReader(Connection):
             self._spoilt = True
 
     def _parse(self, data: bytes) -> None:
-        if self._heard < len(START) and not (data.startswith(START) or self._starts(data)):
+        if self._start is not START and not self._starts(data):
             self.refuse(BadUpstream(cause="not HTTP/1"))
             return
         self._heard += len(data)
@@ -127,11 +131,10 @@ class OriginReader(Connection):
             self.turn(COUNTED)
 
     def _starts(self, data: bytes) -> bool:
-        """Return whether an answer begins as one of HTTP/1 does; llhttp would take RTSP for it."""
-        if self.answer is not None:
-            return True
-        self._start += data[: len(START) - len(self._start)]
-        return START.startswith(self._start)
+        """Return whether what comes back begins as an answer of HTTP/1 does; llhttp would take RTSP for it."""
+        start = self._start + data[: len(START) - len(self._start)]
+        self._start = START if start == START else start
+        return START.startswith(start)
 
     def flush(self) -> None:
         """Hand the body on, or hold the reading while nobody has decided where it goes."""
@@ -180,7 +183,8 @@ class OriginReader(Connection):
         assert isinstance(parser, HttpResponseParser) and request is not None  # noqa: S101, PT018  for the type checker
         status = parser.get_status_code()
         if CONTINUE <= status < FINAL and status != SWITCHING:
-            self._interim(status, without(lines, nominated(control)))
+            lines = without(lines, nominated(control))
+            self._interim(status, lines if REFERRING.isdisjoint(control) else self._returned(lines, request))
             return
         answer = read_answer(
             status,
@@ -210,11 +214,15 @@ class OriginReader(Connection):
 
     def _interim(self, status: int, lines: list[bytes]) -> None:
         """Pass an interim answer on (RFC 9110 §15.2): all of them to 1.1 clients, none to 1.0 clients."""
+        self._start = START  # the next head may have begun within this read
         client, request = self._client, self._request
         assert client is not None and request is not None  # noqa: S101, PT018  both are there from `ask` to `end`
         asked_by_us = status == CONTINUE and not request.expects
         if not (request.http10 or asked_by_us):
-            client.write(b"HTTP/1.1 %d %b\r\n%b\r\n" % (status, self._reason, b"".join(lines)))
+            reason, scrub = self._reason, request.scrub
+            if scrub is not None:
+                reason, lines = scrub.hide(reason), hidden(lines, scrub)
+            client.write(b"HTTP/1.1 %d %b\r\n%b\r\n" % (status, reason, b"".join(lines)))
         if status == CONTINUE:
             self.wanted()
 
@@ -236,7 +244,11 @@ class OriginReader(Connection):
             lines, control = self._fields()
             if b"transfer-encoding" in control:
                 raise BadUpstream(cause="framing in trailers")
-            answer.body.trailers = b"".join(without(lines, NO_TRAILERS | nominated(answer.control)))
+            lines = without(lines, NO_TRAILERS | nominated(answer.control))
+            request = self._request
+            if request is not None and request.scrub is not None:
+                lines = hidden(lines, request.scrub)
+            answer.body.trailers = b"".join(lines)
         self._heard = 0
         self.body_complete()
 

@@ -2,7 +2,8 @@
 
 import re
 
-from proxy.core.fields import Control, Lines, nominated, options, without
+from proxy.core.fields import AUTHORIZATION, PARTIAL, Control, Lines, name_of, nominated, options, spelt, without
+from proxy.core.scrub import Scrub
 from proxy.errors import BadRequest, GatewayError, MethodNotAllowed
 from proxy.wire.body import CHUNKED, EMPTY, LENGTH, Body, read_length
 from proxy.wire.target import GOOD_HOSTS, good_host, read_target
@@ -28,7 +29,8 @@ class Request:
     `host` is the authority that was asked for, `absolute` whether the target itself named it. `keep` says whether the
     client's connection may take another request after it, `upgrade` which protocols may take over the connection,
     `here` that the gateway itself is asked. `rare` holds ready lines for the origin; `expects` is said of a client
-    that waits for `100 Continue`. `broken` is set when the body turns out malformed, or comes too late.
+    that waits for `100 Continue`. `broken` is set when the body turns out malformed, or comes too late. `scrub` hides
+    in its answers what the route says must not be seen.
     """
 
     # What few requests have stands on the class: most objects are made without it.
@@ -39,6 +41,7 @@ class Request:
     expects: bool = False
     here: bool = False
     broken: GatewayError | None = None
+    scrub: Scrub | None = None
 
     def __init__(
         self, line: RequestLine, target: bytes, host: bytes, lines: Lines, control: Control, body: Body
@@ -50,6 +53,15 @@ class Request:
         self.control = control
         self.body = body
         self.keep = not self.http10
+
+    def ask_plainly(self) -> None:
+        """Ask for an answer that can be looked through: the whole content, without a coding, and still HTTP."""
+        self.lines = [line for line in self.lines if spelt(name_of(line)) not in PARTIAL]
+        self.lines.append(b"Accept-Encoding: identity\r\n")
+        if self.upgrade:
+            del self.control[b"upgrade"]
+            self.upgrade = self.rare = b""
+            _read_rare(self, nominated(self.control))
 
     def __repr__(self) -> str:
         return f"<Request {self.method.decode()} {self.body}>"
@@ -95,6 +107,8 @@ def _read_control(request: Request) -> None:
     request.lines = without(request.lines, names)
     if b"connection" in control:
         request.keep = persists(control, http10=request.http10)
+        if AUTHORIZATION in names:
+            control.pop(AUTHORIZATION, None)  # the caller's own belongs to this connection, it says
     if body.framing is LENGTH or b"content-length" in control:
         request.framing = b"Content-Length: %d\r\n" % body.length
     elif body.framing is CHUNKED:
@@ -124,7 +138,7 @@ def _read_rare(request: Request, names: frozenset[bytes]) -> None:
         request.rare += b"Connection: %b\r\n" % b", ".join(connection)
     # RFC 9110 §10.1.1: not from a 1.0 client, and only where a body follows.
     if b"expect" in control and not request.http10:
-        if options(control[b"expect"]) == [b"100-continue"]:
+        if set(options(control[b"expect"])) == {b"100-continue"}:
             request.expects = not request.body.complete
         else:
             request.rare += b"Expect: %b\r\n" % control[b"expect"]

@@ -30,8 +30,8 @@ class Sweep:
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Tick every STEP from now on, until `stop()`."""
+        self._timer = loop.call_later(STEP, self.start, loop)  # first: a defect in one deadline must not end all others
         self.tick()
-        self._timer = loop.call_later(STEP, self.start, loop)
 
     def stop(self) -> None:
         """Tick no more."""
@@ -42,8 +42,9 @@ class Sweep:
         """Look at every deadline once."""
         self.now = now = self._time()
         for watched in [w for w in self.watched if w.deadline < now]:
-            watched.deadline = NEVER
-            watched.expired()
+            if watched.deadline < now:  # what one does may give another more time, or a new task
+                watched.deadline = NEVER
+                watched.expired()
 
     def after(self, seconds: float) -> float:
         """The deadline that lies `seconds` ahead, never met early: `now` may be a whole step behind the clock."""

@@ -1,6 +1,7 @@
 """Two connections joined behind a 101 (RFC 9110 §7.8): bytes go across as they are."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 from proxy.wire.connection import Connection
@@ -22,8 +23,10 @@ class Tunnel:
         self._idle = idle
         self._wake = wake
 
-    def open(self, client: Connection, origin: Connection, from_client: bytes, from_origin: bytes) -> None:
-        """Take over both transports; what has come behind the handshake goes first."""
+    def open(
+        self, client: Connection, origin: Connection, from_client: bytes, from_origin: bytes, *, ended: bool
+    ) -> None:
+        """Take over both transports; what came behind the handshake goes first, then the end of who has `ended`."""
         self._sweep.watched.add(self)
         ends = ClientEnd(self, client), OriginEnd(self, origin)
         for end, other, early in zip(ends, reversed(ends), (from_client, from_origin), strict=True):
@@ -33,6 +36,8 @@ class Tunnel:
             if early:
                 end.data_received(early)
         self.moved()
+        if ended:  # before the switch, where nobody could pass it on
+            ends[0].eof_received()
 
     def moved(self) -> None:
         """Something has crossed."""
@@ -77,7 +82,8 @@ class End(asyncio.Protocol):
             self.tunnel.end()
             return False
         self.connection.wire.outbox.post()
-        there.write_eof()
+        with contextlib.suppress(OSError):  # a reset that nobody has noticed yet
+            there.write_eof()
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -87,12 +93,12 @@ class End(asyncio.Protocol):
         del self.other  # two ends that hold each other would wait for the garbage collector
 
     def pause_writing(self) -> None:
-        """Stop the other side."""
+        """Stop the other side; how long that may last is the tunnel's business."""
         Connection.pause_writing(self.connection)
 
     def resume_writing(self) -> None:
-        """Let the other side go on."""
-        Connection.resume_writing(self.connection)
+        """Let the other side go on; what watched the connection from before the switch is done with."""
+        self.connection.resume_writing()
 
 
 class ClientEnd(End):

@@ -9,10 +9,10 @@ from proxy.core.secret import Secret, SecretSource
 
 @dataclass(frozen=True)
 class Given:
-    """A secret that a test sets; `watchable` as if it were in a file."""
+    """A secret that a test sets; `poll` as if it could change."""
 
     text: str
-    watchable: bool = False
+    poll: float | None = None
 
     def read(self) -> Secret:
         """Return the secret as it is now."""

@@ -89,48 +89,29 @@ def test_memory_is_bounded() -> None:
     assert doubt.believes(current, REMEMBERED, 1.0, may_login=True)
 
 
-def refused() -> Doubt:
-    """Return a doubt that has believed a refusal, so that a newer token is to come."""
-    doubt = Doubt()
-    assert doubt.believes(token(), "a", 0.0, may_login=True)
-    return doubt
-
-
-def test_a_token_that_replaced_none_refused_is_not_on_trial() -> None:
-    """Late refusals are replayed with a token of a refresh: that says nothing about it."""
-    doubt = Doubt()
-    doubt.tried(token(), 0.0)
-    assert not doubt.doubtful
-
-
 def test_a_trial_that_nothing_ended_is_over_after_a_minute() -> None:
     """Refusals are plainly believed again, whether or not a login may start."""
-    current = token()
-    doubt = refused()
-    doubt.tried(current, 0.0)
+    current, doubt = token(), Doubt()
+    doubt.replaced(current, 0.0)
     assert doubt.believes(current, "b", TRIAL, may_login=False)
 
 
-def test_a_token_is_on_trial_until_something_accepts_it() -> None:
-    """From the moment that a replay with it is sent, for a minute at most, and not again once it is proven."""
-    current = token()
-    doubt = refused()
-    doubt.tried(current, 0.0)
+def test_a_token_that_replaces_a_refused_one_is_on_trial_until_something_accepts_it() -> None:
+    """For a minute at most."""
+    current, doubt = token(), Doubt()
+    doubt.replaced(current, 0.0)
     assert doubt.doubtful
     assert doubt.on_trial(current, TRIAL - 1)
     assert not doubt.on_trial(token(), 0.0)
     assert not doubt.on_trial(current, TRIAL)
     doubt.accepted(current, "b")
-    doubt.tried(current, 1.0)
     assert not doubt.on_trial(current, 1.0)
     assert not doubt.doubtful
 
 
 def test_a_refused_replay_ends_the_trial() -> None:
-    """What was feared has come; late replays with the token begin no other trial."""
-    current = token()
-    doubt = refused()
-    doubt.tried(current, 0.0)
+    """What was feared has come."""
+    current, doubt = token(), Doubt()
+    doubt.replaced(current, 0.0)
     doubt.replay_refused(current, "a", 1.0)
-    doubt.tried(current, 2.0)
     assert not doubt.on_trial(current, 2.0)

@@ -21,7 +21,7 @@ def of(recipe: ApikeyRecipe, secrets: dict[str, Secret] = SECRETS) -> Identity:
 
 def test_the_same_login_has_the_same_key() -> None:
     """Wherever the secrets come from: it is what would be sent that counts."""
-    moved = replace(BASE, apikey=Given("read elsewhere", watchable=True))
+    moved = replace(BASE, apikey=Given("read elsewhere", poll=5.0))
     assert of(BASE).key == of(moved, dict(reversed(SECRETS.items()))).key
 
 

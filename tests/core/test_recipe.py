@@ -24,7 +24,7 @@ RECIPE = ApikeyRecipe("https://iam.example/iam/login", Given("the-key"), Given("
 def read(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Grant:
     """Read an answer with this JSON value, or these very bytes, as its body."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return RECIPE.read(LoginAnswer(status, headers or {}, content), NOW)
+    return RECIPE.read(LoginAnswer(status, tuple((headers or {}).items()), content), NOW)
 
 
 def test_the_request_is_the_documented_one() -> None:

@@ -70,6 +70,10 @@ LINES = [
     (b"Content-Location: //api.example/x\r\n", b"Content-Location: http://localhost:8080/x\r\n"),
     (b"Refresh: 5; url=https://api.example/x\r\n", b"Refresh: 5; url=http://localhost:8080/x\r\n"),
     (b'refresh: 0;URL="https://api.example/x"\r\n', b'refresh: 0;URL="http://localhost:8080/x"\r\n'),
+    (b"Refresh: 0 ; url = 'https://api.example/x' \r\n", b"Refresh: 0 ; url = 'http://localhost:8080/x'\r\n"),
+    (b"Refresh: 5, url=/x\r\n", b"Refresh: 5, url=/x\r\n"),
+    (b"Refresh: 5; url=\r\n", b"Refresh: 5; url=\r\n"),
+    (b'Refresh: 5; url="https://api.example/x\r\n', b'Refresh: 5; url="http://localhost:8080/x\r\n'),
     (b"Refresh: 5\r\n", b"Refresh: 5\r\n"),
     (
         b'Link: <https://api.example/2>; rel="next", <https://other/>; rel=x, </3>\r\n',
@@ -84,6 +88,14 @@ LINES = [
 def test_fields(said: bytes, read: bytes) -> None:
     """Location, Content-Location, Refresh and Link; what needs no change keeps its bytes."""
     assert PLAIN.lines([said], GATEWAY) == [read]
+
+
+@pytest.mark.parametrize(
+    "value", [b"0" + b" " * 30_000 + b"x", b"1 " * 15_000 + b"x", b'0; url="' + b'" ' * 15_000 + b"x", b";" * 30_000]
+)
+def test_a_hostile_refresh_costs_no_more_than_its_length(value: bytes) -> None:
+    """As long as a header section may be: an expression that went back and forth in it would not end."""
+    assert PLAIN.lines([b"Refresh: %b\r\n" % value], GATEWAY) == [b"Refresh: %b\r\n" % value]
 
 
 COOKIES = [
@@ -110,3 +122,15 @@ COOKIES = [
 def test_cookies(referral: Referral, said: bytes, read: bytes) -> None:
     """A cookie is one that a client on plain http at the gateway keeps and sends back."""
     assert referral.lines([b"Set-Cookie: %b\r\n" % said], GATEWAY) == [b"Set-Cookie: %b\r\n" % read]
+
+
+def test_a_refresh_that_is_none_costs_no_time() -> None:
+    """Nor does one with a tail of spaces: a field of 30 KB would hold all connections for hours if it did."""
+    for value in (
+        b"1" + b" " * 30_000 + b"x",
+        b"1;url=a" + b" " * 30_000 + b"x",
+        b"1" * 30_000,
+        b";url" + b" " * 30_000,
+    ):
+        line = b"Refresh: %b\r\n" % value
+        assert Referral(b"origin.example", 80).lines([line], b"gateway") == [line]

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
+from typing import Any, cast
 
 from proxy.core.access import Access
 from proxy.core.address import Upstream
@@ -25,6 +26,8 @@ from tests.fakes.server import reset
 from tests.fakes.tokens import FakeSource
 
 PSEUDONYM = b"iam-proxy-test"
+# How long the loop may turn until something is so, in seconds: far more than anything takes.
+PATIENCE = 10.0
 
 
 class Time:
@@ -75,7 +78,7 @@ class RawClient:
             yield cls(reader, writer)
         finally:
             writer.close()
-            with contextlib.suppress(ConnectionError):
+            with contextlib.suppress(OSError):
                 await writer.wait_closed()
 
     async def send(self, data: bytes) -> None:
@@ -169,9 +172,27 @@ class Bench:
         for _ in range(count):
             await asyncio.sleep(0)
 
+    async def until(self, condition: Callable[[], object]) -> None:
+        """Let the loop turn until it is so; never is a failure."""
+        async with asyncio.timeout(PATIENCE):
+            while not condition():  # noqa: ASYNC110  whatever may make it so has no event to wait for
+                await asyncio.sleep(0)
+
+    def connection(self) -> ClientConnection:
+        """Return the gateway's connection to its only client."""
+        (only,) = self.clients
+        return cast("ClientConnection", only)
+
     def client(self) -> contextlib.AbstractAsyncContextManager[RawClient]:
         """Connect a client."""
         return RawClient.to(self.port)
+
+
+def complaints() -> list[dict[str, Any]]:
+    """Return what the running loop complains of from now on: errors that nobody caught."""
+    heard: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: heard.append(context))
+    return heard
 
 
 def upstream(port: int, base: bytes = b"", host: str = "127.0.0.1", scheme: str = "http") -> Upstream:
@@ -197,9 +218,11 @@ async def gateway_to(
 ) -> AsyncIterator[Bench]:
     """Run the forwarding path in front of an origin on a loopback port."""
     loop, time = asyncio.get_running_loop(), Time()
-    wire = Wire(loop, Outbox(loop), Sweep(time), limits.max_header_size)
+    routes = routes or [route(replace(default_route(port), timeouts=timeouts))]
+    injected = frozenset(each.injection.field or b"" for each in routes)
+    wire = Wire(loop, Outbox(loop), Sweep(time), limits.max_header_size, injected)
     source = source or FakeSource()
-    table = RouteTable(routes or [route(replace(default_route(port), timeouts=timeouts))])
+    table = RouteTable(routes)
     pools = {
         rules.route.upstream: Pool(wire, rules.route.upstream, None, limits.max_origin_connections)
         for rules in table.rules

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 
+from proxy.core.secret import Secret
 from proxy.core.token import Token
 
 FAR = 1e12
@@ -19,7 +20,7 @@ class FakeSource:
     """Hands out `token-1`, and a newer one after each invalidation; counts what it is told."""
 
     number: int = 1
-    doubtful: bool = False
+    listening: bool = False
     believes: bool = True
     error: Exception | None = None
     gate: asyncio.Event | None = None
@@ -28,7 +29,13 @@ class FakeSource:
     refused: list[Hashable] = field(default_factory=list)
     replays_refused: list[Hashable] = field(default_factory=list)
     accepts: list[Hashable] = field(default_factory=list)
+    secrets: tuple[str, ...] = ()
     _current: Token | None = None
+
+    @property
+    def hidden(self) -> tuple[Secret, ...]:
+        """The secrets, and all tokens so far."""
+        return tuple(map(Secret, (*self.secrets, *(f"token-{number}" for number in range(1, self.number + 1)))))
 
     def current(self) -> Token | None:
         """Return the token at once, unless a gate is closed or there is an error."""
@@ -74,9 +81,9 @@ class FakeSource:
         del token
         self.replays_refused.append(what)
 
-    def accepted(self, token: Token, what: Hashable) -> None:
+    def accepted(self, token: Token, what: Hashable, at: float) -> None:
         """Note an acceptance."""
-        del token
+        del token, at
         self.accepts.append(what)
 
     def _renew(self) -> None:

@@ -17,7 +17,7 @@ def named(route: Route) -> Route:
     return replace(route, host=b"api.example")
 
 
-@pytest.mark.parametrize("target", ["/a?b", "", "?b", "/%41//..;/x"])
+@pytest.mark.parametrize("target", ["/a?b", "", "?b", "/%41//;/x"])
 @pytest.mark.parametrize("authority", ["127.0.0.1:{origin}", "localhost:{port}", "127.0.0.1:{port}", "gateway:{port}"])
 async def test_an_absolute_target_for_the_gateway_or_an_upstream(authority: str, target: str) -> None:
     """It is served as if the path had come alone; Host is what the target says (RFC 9112 §3.2.2)."""

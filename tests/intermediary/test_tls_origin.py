@@ -1,5 +1,6 @@
 """What is different when the origin is behind TLS: ends without a goodbye, tunnels that cannot half-close."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -9,6 +10,8 @@ import pytest
 
 from proxy.core.address import Upstream
 from proxy.core.credential import Verification
+from proxy.wire.client import ClientConnection
+from proxy.wire.origin import through
 from tests.fakes.gateway import RawClient
 from tests.fakes.origin import RawOrigin, Script, Visit
 from tests.fakes.server import serving
@@ -79,3 +82,41 @@ async def test_a_tunnel_over_tls_ends_when_either_side_does(tmp_path: Path) -> N
     async with client_to(says_goodbye, tmp_path) as client:
         await opened(client)
         assert await client.reader.read() == b"bye"
+
+
+async def test_an_early_answer_while_the_body_waits_below_tls(tmp_path: Path) -> None:
+    """What TLS has taken may not have left: the connection takes no other request."""
+    answer, asked = asyncio.Event(), asyncio.Event()
+
+    async def slow(visit: Visit) -> None:
+        await visit.head()
+        asked.set()
+        visit.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        await answer.wait()
+        await visit.send(b"HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\nbig")
+        await visit.origin.asked(2)
+
+    context = server_context(tmp_path)
+    async with serving(RawOrigin(slow).visit, context) as port:
+        base, trusted = config(port), Verification(str(tmp_path / "ca.pem"))
+        upstream = Upstream("https", "localhost", port)
+        route = replace(base.routes[0], upstream=upstream, credential=None, verification=trusted)
+        async with running(replace(base, routes=(route,))) as app, client_of(app) as client:
+            await client.send(b"POST / HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: chunked\r\n\r\n")
+            await asked.wait()
+            connection = next(iter(app.clients))
+            assert isinstance(connection, ClientConnection)
+            assert connection.peer is not None
+            there = connection.peer.transport
+            while through(there):  # until neither the kernel nor the origin's own TLS takes any more
+                await client.send(b"4000\r\n" + bytes(16384) + b"\r\n")
+                for _ in range(200):
+                    await asyncio.sleep(0)
+            await client.send(b"0\r\n\r\n")
+            for _ in range(200):
+                await asyncio.sleep(0)
+            assert not through(there)
+            answer.set()
+            assert (await client.answer()).body == b"big"
+            (pool,) = app.pools.values()
+            assert (pool.open, pool.idle) == (0, 0)

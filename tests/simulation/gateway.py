@@ -13,9 +13,11 @@ from proxy.core.apikey import ApikeyRecipe
 from proxy.core.credential import Credential
 from proxy.core.route import Route
 from proxy.core.routing import RouteTable
+from proxy.core.secret import Secret
 from proxy.core.token import Token
 from proxy.exchange import Gateway
 from proxy.tokens.cache import token_cache
+from proxy.tokens.drift import Drift
 from proxy.tokens.login import Login
 from proxy.tokens.reuse import Reuse
 from proxy.tokens.source import TokenSource
@@ -75,9 +77,14 @@ class Timed:
         self.accepted = source.accepted
 
     @property
-    def doubtful(self) -> bool:
+    def listening(self) -> bool:
         """As the source says."""
-        return self._source.doubtful
+        return self._source.listening
+
+    @property
+    def hidden(self) -> tuple[Secret, ...]:
+        """As the source says."""
+        return self._source.hidden
 
     async def token(self) -> Token:
         """Return the source's token."""
@@ -123,6 +130,7 @@ class Running:
         self.clients = Clients()
         self.clients._open = InOrder[Client]()
         self.source = self._source(platform, keys, clocks)
+        self.drift = Drift(loop, clocks.wall, lambda _, since: self.source.distrust(since))
         timed = Timed(self.source, loop.time, scenario.login_timeout, checks)
         dial = partial(origin.dial, gateway=self.number)
         self.pool = Pool(self.wire, UPSTREAM, None, scenario.limits.max_origin_connections, dial, stirs)
@@ -158,6 +166,7 @@ class Running:
         """Begin, as the application does."""
         self.wire.sweep.start(self._loop)
         self.source.start()
+        self.drift.start()
 
     def accept(self) -> ClientConnection:
         """Return the protocol of a new client."""
@@ -185,6 +194,7 @@ class Running:
             client.abort()
         await self.clients.gone()
         self.pool.close()
+        self.drift.stop()
         await self.source.close()
         self.wire.sweep.stop()
         self._checks.gateways[self.number].ended = self._loop.time()

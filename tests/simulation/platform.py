@@ -13,7 +13,7 @@ from typing import Self, cast
 import aiohttp
 from multidict import CIMultiDict
 
-from proxy.core.apikey import REFUSALS
+from proxy.core.apikey import PLATFORM_REFUSALS
 from proxy.core.credential import Verification
 from proxy.core.secret import Secret
 from proxy.tokens.login import SessionFactory
@@ -58,7 +58,7 @@ class Keys:
     """The secret in the gateway's file; the number behind its last letter says which of them it is."""
 
     number: int = 0
-    watchable: bool = True
+    poll: float | None = 5.0
 
     def read(self) -> Secret:
         """Return the secret as it is now."""
@@ -77,6 +77,7 @@ class Platform:
     login_timeout: float
     accepted: set[int] = field(default_factory=lambda: {0})
     mood: str = "works"
+    takes: float = 0.0
     grants: dict[str, Grant] = field(default_factory=dict)
     attempts: list[Attempt] = field(default_factory=list)
 
@@ -131,7 +132,7 @@ class Platform:
     # --- the login
     async def answer(self, attempt: Attempt, secret: str) -> "Response":
         """Answer a login, as the mood is when it comes."""
-        mood, delay = self.mood, 0.02 + 0.1 * self.chance.random()
+        mood, delay = self.mood, self.takes + 0.02 + 0.1 * self.chance.random()
         if mood != "works":
             self.history.fault(f"login {mood}")
         await asyncio.sleep(delay / 2)
@@ -162,7 +163,7 @@ class Platform:
             body = b" " * 1_100_000
         else:
             body, outcome = json.dumps(self._session(self._issue())).encode(), "token"
-        if status in REFUSALS:
+        if status in PLATFORM_REFUSALS:
             outcome = "rejected"
         dated = {} if self.lives.telling == "bare" else {"Date": formatdate(self.clocks.platform(), usegmt=True)}
         return Response(status, CIMultiDict(dated), body), outcome

@@ -23,7 +23,7 @@ def loop_factory() -> LoopFactory:
 def pair(line: Line | None = None) -> tuple[Peer, Peer]:
     """Return both ends of a connection, in the hands of the test."""
     loop = asyncio.get_running_loop()
-    ends = joined(loop, line or Line(Random(1)), ("here", 1), ("there", 2))  # noqa: S311  chance that can be repeated
+    ends = joined(loop, line or Line(Random(1)), ("here", 1), ("there", 2))
     peers = Peer(loop, 0), Peer(loop, 0)
     for end, peer in zip(ends, peers, strict=True):
         begin(end, peer)
@@ -46,7 +46,7 @@ def test_waiting_for_nothing_is_noticed() -> None:
 
 async def test_bytes_arrive_whole_and_in_order_however_they_are_cut() -> None:
     """Small windows, small reads and random delays change nothing but the pieces."""
-    here, there = pair(Line(Random(2), latency=0.3, window=100, read=7))  # noqa: S311  likewise
+    here, there = pair(Line(Random(2), latency=0.3, window=100, read=7))
     sent = bytes(range(256)) * 20
     here.send(sent)
     assert await there.exactly(len(sent)) == sent
@@ -54,7 +54,7 @@ async def test_bytes_arrive_whole_and_in_order_however_they_are_cut() -> None:
 
 async def test_a_reader_that_pauses_stops_the_writer() -> None:
     """What the window does not take stays with the sender, and leaves once there is room."""
-    here, there = pair(Line(Random(3), window=1000))  # noqa: S311  likewise
+    here, there = pair(Line(Random(3), window=1000))
     there.end.pause_reading()
     here.send(bytes(5000))
     await asyncio.sleep(10)
@@ -102,7 +102,7 @@ async def test_bytes_for_a_closed_end_draw_a_reset() -> None:
 @pytest.mark.parametrize("rough", [True, False])
 async def test_a_reset_may_destroy_what_was_not_read(rough: bool) -> None:
     """RFC 9112 §9.6 warns of it; not every kernel does so."""
-    here, there = pair(Line(Random(4), rough=rough))  # noqa: S311  likewise
+    here, there = pair(Line(Random(4), rough=rough))
     there.end.pause_reading()
     here.send(b"unread")
     await asyncio.sleep(1)

@@ -55,6 +55,7 @@ class World:
         chance = scenario.chance
         self.line = Line(chance, scenario.latency, scenario.window, scenario.read, scenario.rough)
         self.platform = Platform(loop, self.clocks, history, chance, scenario.lives, scenario.login_timeout)
+        self.platform.takes = scenario.login_takes
         self.checks = Checks(loop, self.platform, history)
         self.origin = Origin(loop, self.line, self.platform, history, self.checks)
         self.origin.forbidden = scenario.forbidden

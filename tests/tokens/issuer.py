@@ -1,7 +1,7 @@
 """An issuer of tokens that does what a test says, and a token source in front of it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
@@ -14,6 +14,7 @@ from proxy.tokens.reuse import Reuse
 from tests.core.secrets import credential
 from tests.tokens.clock import FakeClock, settled
 
+POLL = 5.0  # seconds between two looks at the secrets
 CREDENTIAL = replace(credential(), login_timeout=10.0)
 
 
@@ -21,7 +22,8 @@ CREDENTIAL = replace(credential(), login_timeout=10.0)
 class FakeIssuer:
     """Issues `token-1`, `token-2`, … that live for `lifetime` and are stale after three quarters of it.
 
-    `failure` makes logins fail, a closed `gate` makes them wait, `logins` has the time of each.
+    `failure` makes logins fail, a closed `gate` makes them wait, `logins` has the time of each and `replaced` the token
+    that it was to take the place of.
     """
 
     clock: FakeClock
@@ -29,10 +31,15 @@ class FakeIssuer:
     failure: Exception | None = None
     unreadable: Exception | None = None
     secret: str = "first"
-    watchable: bool = True
+    poll: float | None = POLL
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     logins: list[float] = field(default_factory=list)
     issued: list[Token] = field(default_factory=list)
+    takes: float = 0.0
+    text: str = ""
+    random: Callable[[], float] = lambda: 0.0
+    ended: list[tuple[str, str]] = field(default_factory=list)
+    replaced: list[Token | None] = field(default_factory=list)
     reads: int = 0
     flying: int = 0
 
@@ -50,20 +57,40 @@ class FakeIssuer:
 
     async def issue(self, identity: Identity, instead_of: Token | None = None) -> Token:
         """Return a token, once the gate is open."""
-        del identity, instead_of
+        del identity
         sent_at = self.clock.time()
         self.logins.append(sent_at)
+        self.replaced.append(instead_of)
         self.flying += 1
         assert self.flying == 1, "two logins at a time"
         try:
             await asyncio.sleep(0)
             await self.gate.wait()
+            if self.takes:
+                await self._pass(self.takes)
             if self.failure is not None:
                 raise self.failure
-            self.issued.append(Token.issued(f"token-{len(self.logins)}", sent_at, self.lifetime, 0.0))
+            self.issued.append(self.token(sent_at))
             return self.issued[-1]
         finally:
             self.flying -= 1
+
+    async def end(self, token: Token, identity: Identity) -> None:
+        """Note which session is ended."""
+        self.ended.append((token.value, identity.key))
+
+    def token(self, sent_at: float) -> Token:
+        """Return the token of a login."""
+        text = self.text or f"token-{len(self.logins)}"
+        return Token.issued(text, sent_at, self.lifetime, self.random(), took=self.clock.time() - sent_at)
+
+    async def _pass(self, seconds: float) -> None:
+        over = asyncio.Event()
+        timer = self.clock.call_at(self.clock.time() + seconds, over.set)
+        try:
+            await over.wait()
+        finally:
+            timer.cancel()
 
 
 @dataclass

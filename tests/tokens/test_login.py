@@ -276,7 +276,7 @@ class Watched:
     """A secret that remembers who read it; `broken` gives none."""
 
     text: str = "the-key"
-    watchable: bool = True
+    poll: float | None = 5.0
     broken: bool = False
     reads: int = 0
     thread: int = 0
@@ -306,9 +306,9 @@ async def test_secrets_are_read_anew_for_each_login() -> None:
     assert source.thread != threading.get_ident()
 
 
-async def test_only_what_is_watchable_is_read_again() -> None:
+async def test_only_what_can_change_is_read_again() -> None:
     """A command that asks for a PIN is not run every five seconds."""
-    command, file = Watched("from a command", watchable=False), Watched("from a file")
+    command, file = Watched("from a command", poll=None), Watched("from a file")
     by = login(credential(apikey=command, secretkey=file))
     known = await by.identify()
     command.text = file.text = "another"
@@ -316,8 +316,9 @@ async def test_only_what_is_watchable_is_read_again() -> None:
     assert (command.reads, file.reads) == (1, 2)
     assert again.secrets["apikey"].reveal() == "from a command"
     assert again.key != known.key
-    assert by.watchable
-    assert not login(credential(apikey=command, secretkey=Given("x"))).watchable
+    assert by.poll == 5.0
+    assert login(credential(apikey=command, secretkey=Given("x"))).poll is None
+    assert login(credential(apikey=Watched(poll=60.0), secretkey=file)).poll == 60.0
 
 
 async def test_a_secret_that_cannot_be_read() -> None:

@@ -27,8 +27,8 @@ async def replay(it: Rig, what: str, *, accepts: bool) -> Token | None:
         return None
     if not accepts:
         it.reuse.replay_refused(newer, what)
-    elif it.reuse.doubtful:
-        it.reuse.accepted(newer, what)
+    elif it.reuse.listening:
+        it.reuse.accepted(newer, what, it.clock.time())
     return newer
 
 
@@ -42,6 +42,20 @@ async def test_500_refusals_of_one_token_cost_one_login() -> None:
         assert it.reuse.current() is it.issuer.issued[1]
         assert it.reuse.state.refreshes == {Reason.START: 1, Reason.REFUSAL: 1}
         assert [type(event) for event in it.events] == [LoginSucceeded, TokenRefused, LoginSucceeded]
+
+
+async def test_the_login_after_a_refusal_knows_which_token_was_refused() -> None:
+    """So that a store never hands it out again; a login ahead knows the one at hand, the first one none."""
+    async with running() as it:
+        first = current(it)
+        it.issuer.failure = DOWN
+        with pytest.raises(LoginUnavailable):
+            await it.reuse.renew(first, "a")
+        it.issuer.failure = None
+        await it.clock.elapse(1.25)
+        await it.clock.elapse(80.0)
+        second = it.issuer.issued[1]
+        assert it.issuer.replaced == [None, first, first, second]
 
 
 async def test_while_the_login_runs_nobody_gets_the_refused_token() -> None:
@@ -164,7 +178,7 @@ async def test_a_late_refusal_of_a_replay_says_nothing_of_the_current_token() ->
         old = current(it)
         await replay(it, "a", accepts=True)
         it.reuse.replay_refused(old, "b")
-        assert not it.reuse.doubtful
+        assert not it.reuse.listening
 
 
 async def test_after_the_backoff_one_refusal_causes_one_login() -> None:
@@ -183,11 +197,11 @@ async def test_what_accepted_the_token_is_believed_at_once() -> None:
     """And ends the doubt; another that never accepted it goes on being passed."""
     async with running() as it:
         await replay(it, "permanent", accepts=False)
-        it.reuse.accepted(current(it), "healthy")
+        it.reuse.accepted(current(it), "healthy", it.clock.time())
         assert await it.reuse.renew(current(it), "permanent") is None
         assert await it.reuse.renew(current(it), "healthy") is it.issuer.issued[2]
-        it.reuse.accepted(current(it), "healthy")
-        assert not it.reuse.doubtful
+        it.reuse.accepted(current(it), "healthy", it.clock.time())
+        assert not it.reuse.listening
         assert it.logins == 3
 
 
@@ -196,10 +210,10 @@ async def test_what_accepted_an_older_token_is_not() -> None:
     async with running() as it:
         await replay(it, "permanent", accepts=False)
         older = current(it)
-        it.reuse.accepted(older, "healthy")
+        it.reuse.accepted(older, "healthy", it.clock.time())
         await it.clock.elapse(76.0)
         assert current(it) is not older
-        it.reuse.accepted(older, "late")
+        it.reuse.accepted(older, "late", it.clock.time())
         it.clock._now -= 20.0  # the doubt's minute has not passed
         assert await it.reuse.renew(current(it), "healthy") is None
         assert await it.reuse.renew(current(it), "late") is None
@@ -211,10 +225,10 @@ async def test_a_late_acceptance_of_an_older_token_takes_nothing_from_the_record
         older = current(it)
         newer = await it.reuse.renew(older, "permanent")
         assert newer is not None
-        it.reuse.accepted(older, "slow")
+        it.reuse.accepted(older, "slow", it.clock.time())
         assert await it.reuse.renew(newer, "b") is None
-        it.reuse.accepted(newer, "healthy")
-        it.reuse.accepted(older, "slow")
+        it.reuse.accepted(newer, "healthy", it.clock.time())
+        it.reuse.accepted(older, "slow", it.clock.time())
         assert await it.reuse.renew(newer, "healthy") is it.issuer.issued[2]
 
 
@@ -261,3 +275,25 @@ async def test_refusals_of_closed_sources_cause_no_login() -> None:
         with pytest.raises(LoginUnavailable):
             await it.reuse.renew(dead, "a")
         assert it.logins == 1
+
+
+async def test_a_login_that_gives_the_refused_token_again_mends_nothing() -> None:
+    """The refusal is passed on, not replayed; the second is doubted, so it costs no further login."""
+    async with running(settle=False) as it:
+        it.issuer.text = "always-the-same"
+        await settled()
+        dead = current(it)
+        assert await it.reuse.renew(dead, "a") is None
+        assert await it.reuse.renew(current(it), "a") is None
+        assert it.logins == 2
+        assert it.events[-1] == RefusalsDoubted("main", 60.0)
+
+
+async def test_refusals_that_nothing_replays_are_doubted_too() -> None:
+    """Uploads too large to be sent again, at a place that always refuses: two logins, the first one included."""
+    async with running() as it:
+        for _ in range(100):
+            it.reuse.invalidate(current(it), "PUT /large")
+            await settled()
+            await it.clock.elapse(0.01)
+        assert it.logins == 2

@@ -83,7 +83,7 @@ class Walk:
             case "replay_refused":
                 reuse.replay_refused(token, what)
             case "accepted":
-                reuse.accepted(token, what)
+                reuse.accepted(token, what, self.it.clock.time())
 
     async def renew(self, token: Token, what: str) -> Token | None:
         """Have a token renewed; if that is granted, it is dead from that moment on."""

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from proxy.tokens.watch import POLL_INTERVAL, Watch
+from proxy.tokens.watch import Watch
 from tests.tokens.clock import FakeClock, settled
-from tests.tokens.issuer import FakeIssuer
+from tests.tokens.issuer import POLL, FakeIssuer
 
 
 class Watched:
@@ -31,10 +31,10 @@ async def test_a_change_is_told_once() -> None:
     """Within the interval, and then no more."""
     it = Watched()
     await it.start()
-    await it.clock.elapse(3 * POLL_INTERVAL)
+    await it.clock.elapse(3 * POLL)
     assert it.changes == 0
     it.issuer.secret = "rotated"
-    await it.clock.elapse(POLL_INTERVAL)
+    await it.clock.elapse(POLL)
     assert it.changes == 1
     await it.clock.elapse(100.0)
     assert (it.changes, it.clock.pending) == (1, [])
@@ -46,7 +46,7 @@ async def test_a_watch_stopped_while_it_looks_tells_nothing(turns: int) -> None:
     it = Watched()
     await it.start()
     it.issuer.secret = "rotated"
-    it.clock.advance(POLL_INTERVAL)
+    it.clock.advance(POLL)
     for _ in range(turns):
         await asyncio.sleep(0)
     told = it.changes
@@ -62,10 +62,10 @@ async def test_a_watch_started_anew_while_it_looks_compares_with_the_new() -> No
     await it.start()
     it.issuer.secret = "rotated"
     rotated = await it.issuer.identify()
-    it.clock.advance(POLL_INTERVAL)
+    it.clock.advance(POLL)
     await asyncio.sleep(0)
     it.watch.start(rotated)
     await settled()
     assert it.changes == 0
-    assert it.clock.pending == [it.clock.time() + POLL_INTERVAL]
+    assert it.clock.pending == [it.clock.time() + POLL]
     await it.watch.close()

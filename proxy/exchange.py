@@ -57,6 +57,7 @@ class Gateway:
             try:
                 request = await client.next_request()
             except GatewayError as error:
+                error.__traceback__ = None  # as in Exchange.run
                 self._answer_bad_form(client, error)
                 break
             if request is None:
@@ -105,6 +106,7 @@ class Exchange:
         try:
             return await self._run()
         except GatewayError as error:
+            error.__traceback__ = None  # its frames hold what holds the error: only the collector would free them
             return self._own_answer(error)
         except Exception as error:  # noqa: BLE001  a defect of ours costs one request, never the connection of another
             return self._own_answer(InternalError(cause=f"{type(error).__name__}: {error}"))

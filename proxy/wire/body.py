@@ -118,10 +118,11 @@ class Body:
         pieces = self._pieces
         if pieces:
             self._spent = True
-            if self._kept is not None and not self._kept.add(pieces):
-                self.forget()
         self._pieces, self.pending = [], 0
         data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        # As one text: chunks of a byte or two would cost thirty times what counts against `replay_buffer`.
+        if pieces and self._kept is not None and not self._kept.add([data]):
+            self.forget()
         return data if self.scrubbed is None else self.scrubbed.next(data, last=self.complete)
 
     def peek(self) -> bytes:

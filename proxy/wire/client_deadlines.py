@@ -38,7 +38,7 @@ class Stall:
     def expired(self) -> None:
         """See whether anything has been taken since the last look."""
         left = self._connection.unsent()
-        if left < self._left:
+        if left < self._left or not left:  # with nothing left it is not the client that we wait for
             self._left = left
             self.deadline = self._sweep.after(self._idle)
         else:

@@ -54,6 +54,7 @@ class Pool:
         self._stirs = stirs
         self._idle: dict[OriginConnection, None] = {}
         self._waiting: deque[asyncio.Future[None]] = deque()
+        self._woken = 0  # of those who waited, how many have not had their turn of the loop yet
         self._closed = False
 
     def __repr__(self) -> str:
@@ -64,8 +65,18 @@ class Pool:
         """How many connections lie idle."""
         return len(self._idle)
 
-    def take(self, *, careful: bool) -> OriginConnection | None:
-        """Return an idle connection, or None. `careful` for a request that cannot be sent again: look once more."""
+    @property
+    def _spoken_for(self) -> bool:
+        """Whether all that there is belongs to those who have been woken for it."""
+        return self._woken >= len(self._idle) + self._limit - self.open
+
+    def take(self, *, careful: bool, woken: bool = False) -> OriginConnection | None:
+        """Return an idle connection, or None. `careful` for a request that cannot be sent again: look once more.
+
+        Those who have waited, and are `woken`, come first: else a busy client would have it before their turn comes.
+        """
+        if self._woken and not woken and self._spoken_for:
+            return None
         while self._idle:
             connection, _ = self._idle.popitem()
             if not (connection.transport.is_closing() or (careful and self._stirs(connection))):
@@ -78,7 +89,7 @@ class Pool:
     async def connect(self, within: float) -> OriginConnection:
         """Return a new connection, or an idle one if that comes first, within `within` seconds. Raises OriginError."""
         began = self._wire.loop.time()
-        if self.open >= self._limit:
+        if self.open >= self._limit or self._spoken_for:
             connection = await self._wait(within)
             if connection is not None:
                 return connection
@@ -101,7 +112,12 @@ class Pool:
         """Wait until a connection comes back, or may be made anew. Raises Overloaded after `within` seconds."""
         try:
             async with asyncio.timeout(within):
-                while self.open >= self._limit:
+                woken = False
+                while True:
+                    if woken or not self._spoken_for:  # one may have come back before this task began
+                        connection = self.take(careful=True, woken=woken)
+                        if connection is not None or self.open < self._limit:
+                            return connection
                     place: asyncio.Future[None] = self._wire.loop.create_future()
                     self._waiting.append(place)
                     try:
@@ -109,17 +125,16 @@ class Pool:
                     except BaseException:
                         self._leave(place)
                         raise
-                    connection = self.take(careful=True)
-                    if connection is not None:
-                        return connection
+                    woken = True
+                    self._woken -= 1
         except TimeoutError:
             raise Overloaded("All connections to the platform are in use. Try again shortly.", retry_after=1) from None
-        return None
 
     def _leave(self, place: "asyncio.Future[None]") -> None:
         if place in self._waiting:
             self._waiting.remove(place)
         elif not place.cancelled():  # it was woken, but goes away: the next in line gets the turn
+            self._woken -= 1
             self._wake()
 
     def give_back(self, connection: OriginConnection) -> None:
@@ -152,4 +167,5 @@ class Pool:
             place = self._waiting.popleft()
             if not place.done():
                 place.set_result(None)
+                self._woken += 1
                 return

@@ -198,3 +198,22 @@ async def test_what_was_slow_before_a_switch_is_forgotten_in_the_tunnel() -> Non
             await bench.pass_time(IDLE - 1)
             await slow.send(b"x")
             assert await slow.take(1) == b"x"
+
+
+async def test_a_client_that_still_sends_is_not_slow() -> None:
+    """Behind an early answer that it has taken, `timeouts.idle` says nothing of it: it is read for up to 30 s."""
+
+    async def early(visit: Visit) -> None:
+        await visit.head()
+        await visit.send(b"HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\nbig")
+
+    idle = Timeouts(idle=5)
+    async with raw_origin(early) as origin, gateway_to(origin.port, timeouts=idle) as bench, bench.client() as client:
+        await client.send(b"POST / HTTP/1.1\r\nHost: g\r\nContent-Length: 100000\r\n\r\n" + bytes(1000))
+        await bench.facts(1)
+        for _ in range(10):
+            await client.send(bytes(10))
+            await bench.turns(20)
+            await bench.pass_time(1.5)
+        assert len(bench.clients) == 1
+        assert (await client.answer()).body == b"big"

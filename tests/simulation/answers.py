@@ -117,7 +117,8 @@ class Judge:
     def _cut(self, asked: Asked) -> bool:
         """Return whether an answer may have been cut."""
         cut = not CUTS.isdisjoint(asked.trouble)
-        return cut or asked.left or bool(asked.reasons) or self._checks.stopped(asked)
+        # The reset that cuts the answer behind it takes with it what of this one has not left.
+        return cut or asked.left or asked.followed or bool(asked.reasons) or self._checks.stopped(asked)
 
     def _refusal(self, asked: Asked, answer: Answer, arrival: Arrival) -> None:
         """A client may see a refusal that a replay did not mend, or where there could be none."""

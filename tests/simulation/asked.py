@@ -9,9 +9,9 @@ from tests.simulation.scenario import Plan
 class Arrival:
     """A request as it came to the origin: which token it had, and whether that was live.
 
-    `refused` says that it was answered as with a dead token, `answered` that the head of an answer was sent, `whole`
-    that all of it was. `body` is whether the request's body was the very one that was sent; None before its end.
-    `hidden` says that a client must not see this refusal, if the request can be replayed.
+    `refused` says that it was answered as with a dead token, `answered` that the head of an answer was sent, at
+    the time `began`, `whole` that all of it was. `body` is whether the request's body was the very one that was sent;
+    None before its end. `hidden` says that a client must not see this refusal, if the request can be replayed.
     """
 
     at: float
@@ -21,6 +21,7 @@ class Arrival:
     status: int = 0
     refused: bool = False
     answered: bool = False
+    began: float = 0.0
     whole: bool = False
     body: bool | None = None
     payload: bytes = b""

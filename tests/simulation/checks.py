@@ -2,18 +2,15 @@
 
 import asyncio
 import re
-from typing import TYPE_CHECKING
 
 from proxy.core.doubt import TRIAL
 from proxy.core.events import Finished
 from proxy.core.token_events import LoginFailed, LoginSucceeded, RefusalsDoubted, TokenEvent, TokenRefused
 from tests.simulation.asked import Arrival, Asked
+from tests.simulation.conversation import Conversation
 from tests.simulation.history import History
 from tests.simulation.peer import Peer
 from tests.simulation.platform import Platform
-
-if TYPE_CHECKING:
-    from tests.simulation.origin import Conversation
 
 ON_WIRE = re.compile(rb"\?n=(\d+) HTTP/1\.1\r\n(?:(?!Auth)[^\r]+\r\n)*(?:Authorization: Bearer (\S+)\r\n)?")
 
@@ -74,7 +71,7 @@ class Checks:
             self._history.broke("there are no internal errors", fact.cause)
 
     # --- tokens
-    def on_wire(self, conversation: "Conversation", data: bytes) -> None:
+    def on_wire(self, conversation: Conversation, data: bytes) -> None:
         """A gateway writes to the origin: no token may be one that it can know to be dead."""
         now, known = self._now(), self.gateways[conversation.gateway]
         for number, token in ON_WIRE.findall(data):
@@ -88,7 +85,7 @@ class Checks:
             if refused is not None and now > refused and known.doubted is None:
                 self._history.broke("no refused token on the wire", f"n={number.decode()} {text}")
 
-    def delivered(self, conversation: "Conversation", asked: Asked, arrival: Arrival) -> None:
+    def delivered(self, conversation: Conversation, asked: Asked, arrival: Arrival) -> None:
         """A gateway is given the end of an answer."""
         known, now = self.gateways[conversation.gateway], self._now()
         if not arrival.token or asked.left or asked.reasons or "excess" in conversation.trouble:
@@ -96,8 +93,9 @@ class Checks:
         what = arrival.token, asked.plan.method, asked.plan.path
         if not arrival.refused:
             if arrival.token == known.current:
-                known.accepted.add(what)
                 known.trial = None
+                if known.doubted is not None and arrival.began >= known.doubted:
+                    known.accepted.add(what)
             return
         known.refused.setdefault(arrival.token, now)
         current = arrival.token == known.current and now < self._platform.grants[arrival.token].until - 1.0

@@ -3,37 +3,13 @@
 import asyncio
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
-from random import Random
+
+from tests.simulation.line import Line
 
 # Two segments never arrive at once: a heap of timers does not keep the order of equals.
 APART = 1e-6
 # What is sent into silence is given up after this time, in seconds: sooner than kernels do, so that runs end.
 GIVES_UP = 15.0
-
-
-@dataclass(slots=True)
-class Line:
-    """What the network between two hosts is like, and the chance that decides each time.
-
-    `latency` is the longest way in seconds, `window` what the kernels hold in bytes, `read` the most that one read
-    gives, `rough` whether a reset destroys what has arrived but has not been read (RFC 9112 §9.6).
-    """
-
-    chance: Random
-    latency: float = 0.01
-    window: int = 65_536
-    read: int = 65_536
-    rough: bool = False
-
-    def delay(self) -> float:
-        """Return how long a segment takes."""
-        return self.latency * (0.2 + 0.8 * self.chance.random())
-
-    def cut(self, size: int) -> int:
-        """Return how much of what has arrived the next read gives."""
-        most = min(size, self.read)
-        return most if self.chance.random() < 0.5 else self.chance.randint(1, most)
 
 
 class Socket:

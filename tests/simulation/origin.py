@@ -11,8 +11,10 @@ from proxy.wire.dial import as_ours
 from proxy.wire.origin import OriginConnection
 from tests.simulation.asked import Arrival, Asked, pattern
 from tests.simulation.checks import Checks
+from tests.simulation.conversation import Conversation
 from tests.simulation.history import History
-from tests.simulation.network import End, Line, begin, joined
+from tests.simulation.line import Line
+from tests.simulation.network import End, begin, joined
 from tests.simulation.peer import Cut, Peer
 from tests.simulation.platform import Platform
 from tests.simulation.scenario import OPEN, Act
@@ -27,43 +29,6 @@ GARBAGE = (
 )
 # What lies behind an answer and was never asked for.
 SURPLUS = (b"x", b"HTTP/1.1 200 OK\r\nX-N: 999\r\nContent-Length: 4\r\n\r\nevil")
-
-
-class Conversation:
-    """One connection to the origin; `trouble` is what has been done to it."""
-
-    def __init__(self, peer: Peer) -> None:
-        self.peer = peer
-        self.gateway = peer.gateway
-        self.trouble: set[str] = set()
-        self.asked: Asked | None = None
-        self.idle = True
-        self._sent = self._delivered = 0
-        self._marks: list[tuple[int, Callable[[], None]]] = []
-
-    def send(self, data: bytes) -> None:
-        """Write."""
-        self._sent += len(data)
-        self.peer.send(data)
-
-    def mark(self, reached: Callable[[], None]) -> None:
-        """Say so once the gateway has been given all that was sent until now."""
-        self._marks.append((self._sent, reached))
-
-    def delivered(self, data: bytes) -> None:
-        """The gateway is about to be given this."""
-        self._delivered += len(data)
-        while self._marks and self._marks[0][0] <= self._delivered:
-            self._marks.pop(0)[1]()
-
-    def mute(self) -> None:
-        """Be reached by nobody any more."""
-        self.peer.end.vanish()
-
-    @property
-    def muted(self) -> bool:
-        """Whether nothing crosses any more."""
-        return self.peer.end.mute
 
 
 class Origin:
@@ -241,7 +206,7 @@ class Origin:
             arrival.payload = pattern(number * 10 + len(asked.arrivals), act.size)
         if act.interim and not arrival.refused:
             conversation.send(b"HTTP/1.1 %d Early\r\nLink: </x>\r\n\r\n" % act.interim)
-        arrival.answered = True
+        arrival.answered, arrival.began = True, self._loop.time()
         self._history.note("origin answers", f"n={number} {arrival.status}")
         framing = "length" if arrival.refused else act.framing
         keep = await self._send(conversation, asked, arrival, act, framing)

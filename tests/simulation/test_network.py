@@ -6,8 +6,9 @@ from random import Random
 import pytest
 
 from tests.conftest import LoopFactory
+from tests.simulation.line import Line
 from tests.simulation.loop import Standstill, VirtualLoop
-from tests.simulation.network import GIVES_UP, Line, begin, joined
+from tests.simulation.network import GIVES_UP, begin, joined
 from tests.simulation.peer import Cut, Peer
 
 pytestmark = pytest.mark.usefixtures("loop_factory")

@@ -10,16 +10,18 @@ from tests.simulation.client import Client
 from tests.simulation.clocks import Clocks
 from tests.simulation.gateway import Running
 from tests.simulation.history import History
+from tests.simulation.line import Line
 from tests.simulation.loop import VirtualLoop
-from tests.simulation.network import Line, begin, joined
+from tests.simulation.network import begin, joined
 from tests.simulation.origin import Origin
 from tests.simulation.peer import Peer
 from tests.simulation.platform import Keys, Platform
 from tests.simulation.scenario import Scenario, Strike, Window, scenario
 from tests.simulation.verdict import at_rest, judge, left_behind
 
-# A dial, a login or anything else in flight when everybody has gone ends within this time, in seconds.
-REST = 20.0
+# A login, an answer that does not come, a client that has vanished behind it: when everybody has gone it takes so long,
+# in seconds, until all of that is over.
+REST = 40.0
 # A login that has once refused good keys is probed every 900 s: so long may it take until a token is there again.
 RECOVERS, LOOK = 950.0, 5.0
 # A token that lives no longer may have died between two looks, or on its way where `Date` hides a second of its life.

@@ -45,7 +45,8 @@ unit: tools $(VENV)/.installed-dev $(OIDC)/node_modules/.installed
 	@$(BIN)/python -m pytest -m "not long" --cov --cov-report=term
 
 # What the tests start besides Python, as program:package; the check fails without, it does not skip.
-TOOLS := bash:bash curl:curl openssl:openssl wget:wget ab:apache2-utils nginx:nginx-light git:git node:nodejs npm:npm
+TOOLS := bash:bash curl:curl openssl:openssl wget:wget ab:apache2-utils nginx:nginx-light git:git node:nodejs npm:npm \
+  redis-server:redis-server
 tools:
 	@for tool in $(TOOLS); do \
 	  PATH="$$PATH:/usr/sbin" command -v $${tool%%:*} >/dev/null || missing="$$missing $${tool##*:}"; done; \
@@ -58,9 +59,11 @@ format: $(VENV)/.installed-dev  ## lay the code out
 example: $(VENV)/.installed-dev  ## print config.example.toml anew from the schema
 	@$(BIN)/python -m proxy.config > config.example.toml
 
-lock: $(VENV)/.installed-dev  ## choose versions anew: requirements.txt, requirements-dev.txt
+# requirements.txt runs a gateway, requirements-shared.txt one with the extra, as the image has it.
+lock: $(VENV)/.installed-dev  ## choose versions anew: requirements.txt, requirements-shared.txt, requirements-dev.txt
 	@$(BIN)/pip-compile $(LOCK) -o requirements.txt pyproject.toml
-	@$(BIN)/pip-compile $(LOCK) -c requirements.txt --extra dev -o requirements-dev.txt pyproject.toml
+	@$(BIN)/pip-compile $(LOCK) -c requirements.txt --extra shared -o requirements-shared.txt pyproject.toml
+	@$(BIN)/pip-compile $(LOCK) -c requirements-shared.txt --extra shared,dev -o requirements-dev.txt pyproject.toml
 LOCK := --quiet --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links --strip-extras --no-header --allow-unsafe
 
 lock-platforms: $(VENV)/.installed-dev  ## likewise for the servers that the tests log in to; takes minutes

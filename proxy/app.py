@@ -28,6 +28,8 @@ from proxy.tokens.cache import token_cache
 from proxy.tokens.drift import Drift
 from proxy.tokens.issuers import issuer_of
 from proxy.tokens.reuse import Reuse
+from proxy.tokens.shared import shared
+from proxy.tokens.store import opened
 from proxy.way import Way
 from proxy.wire.client import ClientConnection
 from proxy.wire.clients import Clients
@@ -69,6 +71,7 @@ class App:
         injected = frozenset(route.injection.field or b"" for route in config.routes)
         self.wire = Wire(loop, Outbox(loop), Sweep(loop.time), config.limits.max_header_size, injected)
         self.observers = observers
+        self.store = None if config.tokens.store is None else opened(config.tokens.store)
         self.sources = self._sources(observers.token)
         files = config.server.tls
         self.certificate = None if files is None else Certificate(files, loop, observers.tls)
@@ -86,11 +89,11 @@ class App:
     # --- composition
     def _sources(self, tell: Callable[[TokenEvent], None]) -> dict[str, Reuse]:
         loop = self.wire.loop
-        cache = token_cache(loop)
-        used = {route.credential for route in self.config.routes}
+        used = {route.credential for route in self.config.routes} - {None}
+        cache = token_cache(loop, len(used))
         return {
             name: Reuse(
-                issuer_of(credential, loop),
+                shared(issuer_of(credential, loop), credential, self.store, clock=loop, cache=cache, on_event=tell),
                 credential,
                 clock=loop,
                 cache=cache,
@@ -123,10 +126,10 @@ class App:
         """How long it may take, in seconds, until all have begun to log in; one alone begins at once."""
         return (len(self.sources) - 1) / LOGIN_RATE if self.sources else 0.0
 
-    def _clock_jumped(self, seconds: float) -> None:
-        """Take every token for stale."""
+    def _clock_jumped(self, seconds: float, since: float) -> None:
+        """Take every token from before for stale."""
         for source in self.sources.values():
-            source.distrust(self._spread)
+            source.distrust(since, self._spread)
         self.observers.token(ClockJumped(seconds))
 
     # --- life
@@ -169,6 +172,7 @@ class App:
             async with asyncio.timeout(self.config.server.drain_timeout):
                 await self.clients.gone()
         finished = not self.clients
+        await asyncio.gather(*(source.log_out() for source in self.sources.values()))
         await self.stop()
         return finished
 
@@ -186,6 +190,8 @@ class App:
             await self.certificate.close()
         for source in self.sources.values():
             await source.close()
+        if self.store is not None:
+            await self.store.close()
         self.wire.sweep.stop()
         gc.unfreeze()
 

@@ -74,7 +74,7 @@ def check(config: str | None, online: bool, health: bool) -> None:  # noqa: FBT0
 
         finish(lambda: ask(settings, click.echo))
     for warning in settings.warnings:
-        click.secho(f"warning: {warning}", fg="yellow", err=True)
+        warn(warning)
     words = f"{count(len(settings.routes), 'route')}, {count(len(settings.credentials), 'credential')}"
     click.secho(f"{settings.source or 'the environment'}: {words}, no mistakes", fg="green")
 
@@ -83,7 +83,7 @@ def check(config: str | None, online: bool, health: bool) -> None:  # noqa: FBT0
 @CONFIG
 @click.argument("credential", required=False)
 def token(config: str | None, credential: str | None) -> None:
-    """Log in and print a valid token, alone."""
+    """Print a valid token, alone: from the shared store, else of a login."""
     settings = configured(config)
     names = list(settings.credentials)
     if credential is None and len(names) != 1:
@@ -91,9 +91,9 @@ def token(config: str | None, credential: str | None) -> None:
     name = credential or names[0]
     if name not in settings.credentials:
         fail(f"no credential {name!r}; this configuration has {', '.join(names) or 'none'}")
-    from proxy.probe import login  # noqa: PLC0415  the other commands start sooner without
+    from proxy.probe import token as obtained  # noqa: PLC0415  the other commands start sooner without
 
-    finish(lambda: login(settings.credentials[name], click.echo))
+    finish(lambda: obtained(settings.credentials[name], settings.tokens.store, click.echo, warn))
 
 
 @main.command(cls=Command, epilog="iam-proxy sandbox\niam-proxy sandbox --listen 127.0.0.1:9000 --ttl 30s")
@@ -143,6 +143,11 @@ def finish(main_: Callable[[], Coroutine[Any, Any, int]]) -> None:
         sys.exit(FAILED)
     except Exception as error:  # noqa: BLE001  a person gets a line, whatever happened
         fail(f"a defect of iam-proxy: {type(error).__name__}: {error}")
+
+
+def warn(words: str) -> None:
+    """Say on standard error what is not as it should be."""
+    click.secho(f"warning: {words}", fg="yellow", err=True)
 
 
 def fail(words: str) -> None:

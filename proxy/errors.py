@@ -11,6 +11,7 @@ GatewayError                      an answer that the gateway makes itself
 │   ├── DnsFailed
 │   ├── ConnectionTerminated      closed before a full header section
 │   ├── BadUpstream               malformed or ambiguous answer
+│   │   └── CodedAnswer           one that a route with `scrub` cannot look through
 │   └── UpstreamTimeout
 └── RequestRefused                the request is not forwarded
     ├── BadRequest
@@ -28,6 +29,8 @@ ConfigError                       the configuration, with every mistake in it
 StartError                        the gateway could not start
 SecretUnavailable                 a secret's file, variable or command gave none
 CertificateUnusable               a file of the gateway's own certificate is missing or not what it is to be
+StoreError                        the shared token store is of no use now
+└── StoreDamaged                  what it holds is not ours
 
 Each GatewayError carries what its answer needs: the status, the code of our own vocabulary and the error
 type of RFC 9209 §2.3. `detail` is written for the caller and never holds the cause; `cause` is for the log.
@@ -150,6 +153,13 @@ class BadUpstream(OriginError):
     proxy_error = "http_protocol_error"
     title = "The platform's answer is not valid HTTP"
     detail = "The platform's answer is malformed or ambiguous and was not passed on."
+
+
+class CodedAnswer(BadUpstream):
+    """A content coding on a route that scrubs: what cannot be looked through is not passed on."""
+
+    title = "The platform's answer cannot be looked through"
+    detail = "The platform coded its answer although it was asked not to, and this route has something to hide in it."
 
 
 class UpstreamTimeout(OriginError):
@@ -299,3 +309,11 @@ class CertificateUnusable(Exception):
     def __init__(self, key: str, words: str) -> None:
         super().__init__(words)
         self.key = key
+
+
+class StoreError(Exception):
+    """The shared token store is of no use now; the message says why, without a password and without what it holds."""
+
+
+class StoreDamaged(StoreError):
+    """What the store holds is not ours or cannot be read: as good as nothing, and to be written over."""

@@ -20,14 +20,16 @@ from proxy.errors import (
     GatewayError,
     HostNotAllowed,
     InternalError,
+    LoginError,
     LoopDetected,
     Overloaded,
 )
 from proxy.tokens.source import TokenSource
 from proxy.way import Way
-from proxy.wire.answer import Answer
+from proxy.wire.answer import Answer, hide
 from proxy.wire.body import EMPTY
-from proxy.wire.client import STARTED, UNIX, ClientConnection
+from proxy.wire.client import UNIX, ClientConnection
+from proxy.wire.client_deadlines import STARTED
 from proxy.wire.connection import BY_QUEUE, Wire
 from proxy.wire.origin import OriginConnection
 from proxy.wire.request import ALLOWED, Request
@@ -80,6 +82,7 @@ class Gateway:
             try:
                 request = await client.next_request()
             except GatewayError as error:
+                error.__traceback__ = None  # as in Exchange.run
                 self._answer_bad_form(client, error)
                 break
             if request is None:
@@ -127,7 +130,7 @@ class Gateway:
 class Exchange:
     """One request, and what became of it."""
 
-    __slots__ = ("began", "client", "fact", "gateway", "origin", "request", "tunnel", "way")
+    __slots__ = ("began", "client", "fact", "gateway", "origin", "request", "token", "tunnel", "way")
 
     def __init__(self, gateway: Gateway, client: ClientConnection, request: Request) -> None:
         self.gateway = gateway
@@ -135,6 +138,7 @@ class Exchange:
         self.request = request
         self.way: Way
         self.origin: OriginConnection | None = None
+        self.token: Token | None = None  # what was sent last
         self.tunnel: Tunnel | None = None
         self.began = gateway.now()
         self.fact = Finished(
@@ -147,6 +151,7 @@ class Exchange:
         try:
             return await self._run()
         except GatewayError as error:
+            error.__traceback__ = None  # its frames hold what holds the error: only the collector would free them
             return self._own_answer(error)
         except Exception as error:  # noqa: BLE001  a defect of ours costs one request, never the connection of another
             return self._own_answer(InternalError(cause=f"{type(error).__name__}: {error}"))
@@ -163,7 +168,13 @@ class Exchange:
             return self.client.own_answer(OPTIONS_ANSWER, b"")
         self.way = way = self.gateway.judge(self.client, self.request)
         self.fact.route, self.fact.credential = way.label, way.route.credential
-        if way.source is None or way.keeps_own(self.request):
+        if way.route.scrub:
+            self.request.ask_plainly()
+        if way.source is None:
+            answer = await self._ask(None)
+        elif way.keeps_own(self.request):
+            if way.route.scrub and not way.source.hidden:
+                await self._learn(way.source)
             answer = await self._ask(None)
         else:
             answer = await self._ask_with_token(way.source)
@@ -174,12 +185,21 @@ class Exchange:
             await self._rest(answer)
         return keep
 
+    async def _learn(self, source: TokenSource) -> None:
+        """Wait until what answers must not show is known; it is read for a login. Raises LoginError where it is not."""
+        try:
+            await self._wait_for(source.token())
+        except LoginError:
+            if not source.hidden:
+                raise
+
     async def _ask_with_token(self, source: TokenSource) -> Answer:
         """Return the answer to the request with a live token, replayed if the first that was sent was refused."""
         way, token = self.way, self._current(source)
         if token is None:
             token = await self._wait_for(source.token() if way.replays(self.request) else source.fresh())
         answer = await self._ask(token)
+        token = self.token or token
         if answer.status in way.reject_statuses and await self._refused(answer):
             return await self._recover(source, token, answer)
         if source.listening:
@@ -198,15 +218,22 @@ class Exchange:
 
     # --- send
     async def _ask(self, token: Token | None) -> Answer:
-        """Send the request and return the head of its answer. Raises OriginError, or what has broken the request."""
-        client, request, way = self.client, self.request, self.way
+        """Send the request and return the head of its answer. Raises OriginError, or what has broken the request.
+
+        What was sent is `self.token`: a newer one where the given one has died while there was no connection.
+        """
+        client, request, way, self.token = self.client, self.request, self.way, token
         body = request.body
+        if way.route.scrub and way.source is not None:
+            request.scrub = way.scrub(way.source)
         hold = body is not EMPTY and token is not None and body.replayable and way.asks_first(request)
         request_id = self.fact.request_id.encode()
-        head = way.head(client, request, token, request_id, expect=hold or request.expects)
         repeatable = body is EMPTY and request.method in SAFE
         while True:
-            self.origin = origin = way.pool.take(careful=not repeatable) or await self._connect()
+            self.origin = origin = way.pool.take(careful=not repeatable)
+            if origin is None or self.fact.attempts:
+                origin = await self._reach(origin)
+            head = way.head(client, request, self.token, request_id, expect=hold or request.expects)
             self.fact.attempts += 1
             origin.ask(client, request, head, way.route.timeouts, way.returned, hold=hold)
             while origin.answer is None and origin.fault is None and request.broken is None:
@@ -222,8 +249,22 @@ class Exchange:
                     return answer
                 # RFC 9110 §10.1.1: the expectation was ours, so it is for us to do without.
                 hold = False
-                head = way.head(client, request, token, request_id, expect=request.expects)
             self._release()
+
+    async def _reach(self, origin: OriginConnection | None) -> OriginConnection:
+        """Return this connection or another, with `self.token` live although time has passed. Raises GatewayError."""
+        source = self.way.source
+        while True:
+            self.origin = origin = origin or await self._connect()
+            if source is None or self.token is None:
+                return origin
+            current = source.current()
+            if current is not None:
+                self.token = current
+                return origin
+            # Not kept through the wait: the origin may close it, and others need its place.
+            self._release()
+            self.token, origin = await self._wait_for(source.token()), None
 
     async def _connect(self) -> OriginConnection:
         """Return a connection from the pool, new or given back; where the client leaves first, the pool has it back."""
@@ -253,14 +294,17 @@ class Exchange:
 
     async def _recover(self, source: TokenSource, token: Token, answer: Answer) -> Answer:
         """Invalidate that very token, and send the request once more with the next one if that can be done."""
-        if not self.way.route.replay or not self.request.body.replayable:
+        if not self._replayable():
             return self._unreplayable(source, token, answer)
         newer = await self._wait_for(source.renew(token, self._what()))
         if newer is None:
             return answer
+        if not self._replayable():  # more of the body has come meanwhile than is kept
+            return self._unreplayable(source, token, answer)
         self._release()
         self.fact.replay = "failed"
         answer = await self._ask(newer)
+        newer = self.token or newer
         if answer.status in self.way.reject_statuses and await self._refused(answer):
             source.replay_refused(newer, self._what())
             self.fact.replay = "refused"
@@ -269,6 +313,9 @@ class Exchange:
                 source.accepted(newer, self._what(), self.began)
             self.fact.replay = "accepted"
         return answer
+
+    def _replayable(self) -> bool:
+        return self.way.route.replay and self.request.body.replayable
 
     def _unreplayable(self, source: TokenSource, token: Token, answer: Answer) -> Answer:
         """Take note of the refusal for those who come next; the answer says so where a replay was wanted."""
@@ -288,6 +335,8 @@ class Exchange:
         self.fact.status = answer.status
         if not REFERRING.isdisjoint(answer.control):
             answer.lines = self.way.returned(answer.lines, self.request)
+        if self.request.scrub is not None:
+            hide(answer, self.request.scrub)
         keep = self.client.start_answer(answer)
         self.origin.release(BY_QUEUE)
         return keep

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from proxy import errors
 from proxy.core.events import Finished
-from proxy.core.token_events import LoginFailed, LoginSucceeded, TokenEvent
+from proxy.core.token_events import LoginFailed, LoginSucceeded, StoreFailed, TokenEvent
 
 # Methods with a label of their own (RFC 9110 §9, RFC 5789): a client cannot make up further ones.
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"))
@@ -41,6 +41,7 @@ class Metrics:
         self.logins: Counter[tuple[str, str]] = Counter()
         self.login_durations = Histogram()
         self.refreshes: Counter[tuple[str, str]] = Counter()
+        self.store_errors: Counter[tuple[str]] = Counter()
 
     def finished(self, fact: Finished) -> None:
         """Count an exchange that has ended."""
@@ -66,3 +67,5 @@ class Metrics:
             case LoginFailed():
                 self.logins[event.credential, str(event.outcome)] += 1
                 self.login_durations.add(event.duration)
+            case StoreFailed():
+                self.store_errors[(event.credential,)] += 1

@@ -1,6 +1,7 @@
 """Short questions: is the running gateway ready, does the login give a token."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 import aiohttp
@@ -8,8 +9,15 @@ import aiohttp
 from proxy.config.settings import Config
 from proxy.core.address import TcpAddress
 from proxy.core.credential import Credential
-from proxy.errors import StartError
+from proxy.core.store import StorePlace
+from proxy.core.token import Phase, Token
+from proxy.core.token_events import StoreFailed, TokenEvent
+from proxy.errors import LoginError, StartError
+from proxy.tokens.cache import token_cache
 from proxy.tokens.issuers import issuer_of
+from proxy.tokens.shared import shared
+from proxy.tokens.source import Issuer
+from proxy.tokens.store import opened
 
 # interface.md: HEALTHCHECK asks this; a gateway that cannot say it is ready in that time is not. In seconds.
 PATIENCE = 2.0
@@ -34,9 +42,33 @@ async def health(settings: Config, say: Callable[[str], object]) -> int:
         raise StartError(f"no answer from the gateway at {address}: {error or type(error).__name__}") from None
 
 
-async def login(credential: Credential, say: Callable[[str], object]) -> int:
-    """Log in once and say the token, or what stands for one. Raises LoginError."""
-    issuer = issuer_of(credential, asyncio.get_running_loop())
-    token = await issuer.issue(await issuer.identify())
-    say(token.value)
+async def token(
+    credential: Credential, place: StorePlace | None, say: Callable[[str], object], warn: Callable[[str], object]
+) -> int:
+    """Say a token from the shared store, if there is one, else that of a login. Raises LoginError."""
+    loop = asyncio.get_running_loop()
+
+    def told(event: TokenEvent) -> None:
+        if isinstance(event, StoreFailed):
+            warn(f"the shared store is of no use: {event.cause}")
+
+    store = None if place is None else opened(place)
+    try:
+        issuer = shared(
+            issuer_of(credential, loop), credential, store, clock=loop, cache=token_cache(loop), on_event=told
+        )
+        say((await _lasting(issuer, loop.time)).value)
+    finally:
+        if store is not None:
+            await store.close()
     return 0
+
+
+async def _lasting(issuer: Issuer, now: Callable[[], float]) -> Token:
+    """Return a fresh token; a stale one of the store serves where the login gives none."""
+    identity = await issuer.identify()
+    token = await issuer.issue(identity)
+    if token.phase(now()) is Phase.STALE:
+        with contextlib.suppress(LoginError):
+            return await issuer.issue(identity, token)
+    return token

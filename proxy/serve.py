@@ -21,7 +21,10 @@ from proxy.core.token_events import (
     LoginSucceeded,
     Outcome,
     RefusalsDoubted,
+    StoreFailed,
+    StoreRestored,
     TokenEvent,
+    TokenFound,
     TokenRefused,
 )
 from proxy.life import Signals
@@ -112,6 +115,13 @@ def tell(event: TokenEvent) -> None:
             log.warning("refusals doubted: a new token was refused too", credential=event.credential, for_s=wait)
         case ClockJumped():
             log.info("the clock has jumped: tokens are refreshed", by_s=round(event.seconds, 1))
+        case TokenFound():
+            log.info("token from the shared store", credential=event.credential, lifetime_s=round(event.lifetime))
+        case StoreFailed():
+            words = "the shared store is of no use: logging in without it"
+            log.warning(words, credential=event.credential, cause=event.cause)
+        case StoreRestored():
+            log.info("the shared store is of use again", credential=event.credential)
 
 
 def tell_of_tls(event: TlsEvent) -> None:

@@ -4,8 +4,11 @@ from proxy.core.credential import Reject
 from proxy.core.fields import AUTHORIZATION, Lines
 from proxy.core.injection import Place, signed
 from proxy.core.limits import Limits
+from proxy.core.needles import needles
 from proxy.core.referral import Referral
 from proxy.core.routing import Rules, outgoing
+from proxy.core.scrub import Scrub
+from proxy.core.secret import Secret
 from proxy.core.token import Token
 from proxy.errors import BadRequest, SignedRequest
 from proxy.tokens.source import TokenSource
@@ -42,6 +45,8 @@ class Way:
         self._host_line = b"Host: %b\r\n" % route.upstream.authority
         self._token: Token | None = None
         self._line = b""
+        self._hidden: tuple[Secret, ...] = ()
+        self._scrub = Scrub(())
         self._pseudonym = pseudonym
         self._via = b"Via: 1.1 %b\r\n" % pseudonym if route.via else b""
         self._usual = route.injection.usual
@@ -136,3 +141,10 @@ class Way:
     def returned(self, lines: Lines, request: Request) -> Lines:
         """Return the field lines of an answer, naming the gateway where they named the origin."""
         return self._referral.lines(lines, request.host, request.scheme)
+
+    def scrub(self, source: TokenSource) -> Scrub:
+        """Return what hides the secrets and tokens of this route's credential, made once for each set of them."""
+        hidden = source.hidden
+        if hidden != self._hidden:
+            self._hidden, self._scrub = hidden, Scrub(needles(hidden))
+        return self._scrub

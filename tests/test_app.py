@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 
 from proxy.app import App, Observers
-from proxy.config.settings import Admin, Config, Server
+from proxy.config.settings import Admin, Config, Server, Tokens
 from proxy.core.address import TcpAddress, UnixAddress, Upstream
 from proxy.core.apikey import ApikeyRecipe
 from proxy.core.credential import Credential
 from proxy.core.events import Finished
 from proxy.core.route import Route
-from proxy.core.token_events import LoginSucceeded, TokenEvent
+from proxy.core.store import StoreFile
+from proxy.core.token_events import LoginSucceeded, TokenEvent, TokenFound
 from proxy.errors import StartError
 from tests.core.secrets import Given
 from tests.fakes.gateway import RawClient
@@ -92,6 +93,30 @@ async def test_500_cold_requests_cost_one_login() -> None:
         statuses = await asyncio.gather(*burst)
     assert statuses == [200] * 500
     assert platform.logins == 1
+
+
+async def test_a_gateway_that_starts_anew_finds_its_token_in_the_store(tmp_path: Path) -> None:
+    """Five starts, one login; every request answered; a token from the store is told, and is no login."""
+    platform, seen = Platform(), Seen()
+    async with raw_origin(platform.visit) as origin:
+        settings = replace(config(origin.port), tokens=Tokens(StoreFile(str(tmp_path / "tokens.json"))))
+        for _ in range(5):
+            async with running(settings, seen) as app:
+                assert await ask(app) == 200
+    assert platform.logins == 1
+    assert [type(event) for event in seen.tokens] == [LoginSucceeded, *[TokenFound] * 4]
+
+
+async def test_two_gateways_with_a_revoked_token_log_in_once(tmp_path: Path) -> None:
+    """Both replay with the token of the one login."""
+    platform = Platform()
+    async with raw_origin(platform.visit) as origin:
+        settings = replace(config(origin.port), tokens=Tokens(StoreFile(str(tmp_path / "tokens.json"))))
+        async with running(settings) as one, running(settings) as other:
+            assert [await ask(one), await ask(other)] == [200, 200]
+            platform.live.clear()
+            assert set(await asyncio.gather(*(ask(app) for app in [one, other] * 20))) == {200}
+    assert platform.logins == 2
 
 
 async def test_a_revoked_token_costs_500_requests_one_login_and_no_401() -> None:

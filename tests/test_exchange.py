@@ -11,6 +11,7 @@ from proxy.core.access import Access
 from proxy.core.limits import Limits
 from proxy.core.route import Route
 from proxy.errors import LoginRejected, LoginUnavailable
+from proxy.wire.client import ClientConnection
 from tests.fakes.gateway import gateway_to, upstream
 from tests.fakes.origin import OK, UNAUTHORIZED, Script, Visit, raw_origin
 from tests.fakes.tokens import FakeSource
@@ -502,6 +503,72 @@ async def test_a_refused_chunked_post_arrives_twice_with_the_same_bytes() -> Non
         await client.send(b"2\r\nde\r\n0\r\n\r\n")
         assert (await client.answer()).status == 200
     assert [arrived.body for arrived in origin.arrived] == [b"abcde", b"abcde"]
+
+
+async def test_a_token_that_is_replaced_while_its_request_waits_for_a_connection_is_not_sent() -> None:
+    """What was current before the wait may have been refused, or have expired, behind it."""
+    gate, source = asyncio.Event(), FakeSource()
+
+    async def late(visit: Visit) -> None:
+        while True:
+            await visit.request()
+            await gate.wait()
+            await visit.send(OK)
+
+    limits = Limits(max_origin_connections=1)
+    async with (
+        raw_origin(late) as origin,
+        gateway_to(origin.port, limits=limits, source=source) as bench,
+        bench.client() as first,
+        bench.client() as second,
+    ):
+        await first.send(b"GET /1 HTTP/1.1\r\nHost: g\r\n\r\n")
+        await origin.asked(1)
+        await second.send(b"GET /2 HTTP/1.1\r\nHost: g\r\n\r\n")
+        while not bench.pool._waiting:
+            await bench.turns(1)
+        current = source.current()
+        assert current is not None
+        source.invalidate(current, "another request")
+        gate.set()
+        assert [(await client.answer()).status for client in (first, second)] == [200, 200]
+    assert [arrived.values(b"authorization") for arrived in origin.arrived] == [
+        [b"Bearer token-1"],
+        [b"Bearer token-2"],
+    ]
+
+
+async def test_a_body_that_outgrows_the_buffer_during_the_login_is_not_replayed() -> None:
+    """A refusal may come before the body has: what arrives while the login runs counts, and nothing is sent in part."""
+    limits = Limits(replay_buffer=1000, replay_spool=0)
+    source = FakeSource()
+
+    async def refuse(visit: Visit) -> None:
+        await visit.head()
+        source.gate = asyncio.Event()
+        await visit.send(UNAUTHORIZED)
+        await visit.reader.read()
+
+    async with (
+        raw_origin(refuse) as origin,
+        gateway_to(origin.port, limits=limits, source=source) as bench,
+        bench.client() as client,
+    ):
+        await client.send(b"POST / HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
+        while source.number == 1:
+            await bench.turns(1)
+        gate = source.gate
+        assert gate is not None
+        await client.send(b"7d0\r\n%b\r\n0\r\n\r\n" % bytes(2000))
+        connection = next(iter(bench.clients))
+        assert isinstance(connection, ClientConnection)
+        while connection.current is None or not connection.current.body.complete:
+            await bench.turns(1)
+        gate.set()
+        answer = await client.answer()
+    assert (answer.status, answer.body) == (401, b"dead")
+    assert answer.values(b"proxy-status") == [b'iam-proxy; details="body not replayable"']
+    assert len(origin.heads) == 1
 
 
 async def test_a_body_above_the_buffer_is_not_replayed_and_the_refusal_is_marked() -> None:

@@ -152,3 +152,12 @@ async def test_lines_are_written_together() -> None:
 def test_amounts(size: int, text: str) -> None:
     """Sizes as people read them."""
     assert amount(size) == text
+
+
+def test_a_method_of_many_letters_is_shown_by_its_beginning() -> None:
+    """A line is for people, and a method may have as many letters as a header section has room for."""
+    stream = io.StringIO()
+    output = log.configure(Log(), stream)
+    log.AccessLog(output.writer, None, every=True).finished(replace(FACT, method="X" * 30_000))
+    output.flush()
+    assert len(stream.getvalue()) < 1000

@@ -4,7 +4,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from proxy.admin.exposition import Exposition
 from proxy.core.events import Finished
-from proxy.core.token_events import LoginFailed, LoginSucceeded, Outcome, Reason
+from proxy.core.token_events import LoginFailed, LoginSucceeded, Outcome, Reason, StoreFailed
 from proxy.metrics import Metrics
 
 
@@ -25,6 +25,7 @@ def test_names_and_labels_are_the_promised_ones() -> None:
     metrics.finished(Finished("/", "PUT", b"/", "::1", status=502, code="dns_error", duration=400))
     metrics.token(LoginSucceeded("main", 0.2, 3600, Reason.START))
     metrics.token(LoginFailed("main", 0.2, Outcome.REJECTED, "no", 60, Reason.AHEAD))
+    metrics.token(StoreFailed("main", "no"))
     seen = samples(metrics)
     assert seen["iam_proxy_requests_total", (("code", "200"), ("method", "GET"), ("route", "/"))] == 1
     assert seen["iam_proxy_request_duration_seconds_bucket", (("le", "0.025"), ("route", "/"))] == 1
@@ -36,6 +37,7 @@ def test_names_and_labels_are_the_promised_ones() -> None:
     assert seen["iam_proxy_login_duration_seconds_count", ()] == 2
     assert seen["iam_proxy_token_expiry_timestamp_seconds", (("credential", "main"),)] == 1700000000.5
     assert seen["iam_proxy_token_refreshes_total", (("credential", "main"), ("reason", "start"))] == 1
+    assert seen["iam_proxy_token_store_errors_total", (("credential", "main"),)] == 1
     assert seen["iam_proxy_replays_total", (("outcome", "accepted"), ("route", "/"))] == 1
     assert any(name == "iam_proxy_build_info" for name, _ in seen)
     assert any(name == "process_resident_memory_bytes" for name, _ in seen)

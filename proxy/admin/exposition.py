@@ -62,6 +62,9 @@ class Exposition(Collector):
         yield counter(
             "token_refreshes", "Logins that gave a token, by what for", ("credential", "reason"), metrics.refreshes
         )
+        yield counter(
+            "token_store_errors", "Times that the shared store was of no use", ("credential",), metrics.store_errors
+        )
         expiry = GaugeMetricFamily(
             "iam_proxy_token_expiry_timestamp_seconds", "When the token expires", labels=("credential",)
         )

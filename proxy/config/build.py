@@ -1,5 +1,6 @@
 """From validated tables to the values of `core`: defaults that depend on other keys, and what does not fit together."""
 
+import contextlib
 import ipaddress
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,13 +12,17 @@ from urllib.parse import urlsplit
 from proxy.config import credentials, kinds, schema
 from proxy.config.certificates import Certificates
 from proxy.config.lines import Path
-from proxy.config.settings import Admin, Config, Log, LogFormat, LogLevel, Server
+from proxy.config.secrets import File
+from proxy.config.settings import Admin, Config, Log, LogFormat, LogLevel, Server, Tokens
 from proxy.core.access import Access
 from proxy.core.address import Address, TcpAddress, Upstream
 from proxy.core.credential import Credential, Verification
 from proxy.core.limits import Limits
+from proxy.core.needles import SHORTEST, hidden, too_short
 from proxy.core.route import ClientAuthorization, Route
+from proxy.core.store import StoreFile
 from proxy.core.timeouts import Timeouts
+from proxy.errors import SecretUnavailable
 
 NONE = "none"
 NO_ROUTE = (
@@ -63,6 +68,7 @@ class Build:
                 limits.max_origin_connections,
             ),
             timeouts=self._timeouts(),
+            tokens=self._tokens(),
             log=Log(cast("LogFormat", log.format), cast("LogLevel", log.level), log.access),
             warnings=tuple(self.warnings),
             source=source,
@@ -73,6 +79,10 @@ class Build:
         if given is None:
             return Timeouts()
         return Timeouts(given.connect, given.response, given.idle, given.client_header, given.keep_alive)
+
+    def _tokens(self) -> Tokens:
+        store = cast("schema.Tokens", self.sections["tokens"]).store
+        return Tokens(StoreFile(str(self.folder / store.path)) if isinstance(store, StoreFile) else store)
 
     # --- who is let in
     def _access(self) -> None:
@@ -125,6 +135,8 @@ class Build:
         if name is not None and insecure(given.upstream) and not given.insecure:
             words = "would carry the credential over plain http; use https, or write insecure = true"
             self.mistake(("routes", index, "upstream"), f"{given.upstream} {words}")
+        if given.scrub and given.credential == NONE:
+            self.mistake(("routes", index, "scrub"), 'has nothing to hide on a route with credential = "none"')
         times = {key: value for key, value in given.timeouts.model_dump().items() if value is not None}
         credential = None if name is None else self.credentials.get(name)
         return Route(
@@ -143,6 +155,7 @@ class Build:
             replay=given.replay,
             verification=Verification(self._file(given.ca_file), given.verify),
             timeouts=replace(self._timeouts(), **times),
+            scrub=given.scrub,
         )
 
     def _credential_of(self, index: int, given: schema.Route) -> str | None:
@@ -169,6 +182,8 @@ class Build:
                 continue
             using = [(index, route) for index, route in routes.items() if route.credential == name]
             self._exposed_files(name, given)
+            if any(route.scrub for _, route in using):
+                self._unscrubbed(name, given)
             if not using:
                 if None not in self.routes:
                     self.warnings.append(f"credentials.{name} is used by no route")
@@ -177,9 +192,15 @@ class Build:
         return found
 
     def _exposed_files(self, name: str, given: kinds.Credential) -> None:
-        for place, file in credentials.files(given, f"credentials.{name}"):
-            if file.exposed():
+        for place, file in credentials.secrets(given, f"credentials.{name}"):
+            if isinstance(file, File) and file.exposed():
                 self.warnings.append(f"{place}: {file.path} can be read by others; chmod 600 it")
+
+    def _unscrubbed(self, name: str, given: kinds.Credential) -> None:
+        for place, secret in credentials.secrets(given, f"credentials.{name}"):
+            with contextlib.suppress(SecretUnavailable):  # it was there a moment ago; that it has gone others will say
+                if hidden(place) and too_short(secret.read()):
+                    self.warnings.append(f"{place} has fewer than {SHORTEST} bytes, too few for scrub to hide")
 
     def _credential(self, name: str, given: kinds.Credential, using: Sequence[tuple[int, Route]]) -> Credential:
         route = using[0][1]
@@ -193,11 +214,11 @@ class Build:
         return credentials.credential(name, given, route.upstream, verification)
 
     def _plain_login(self, name: str, given: kinds.LoggingIn, using: Sequence[tuple[int, Route]]) -> None:
-        key, url = credentials.login_url(given, using[0][1].upstream)
-        split = urlsplit(url)
-        if split.scheme == "http" and not loopback(split.hostname or "") and not self._any_insecure(using):
-            words = "would send the keys over plain http; use https, or write insecure = true at the route"
-            self.mistake(("credentials", name, *key), f"{url} {words}")
+        for key, url in credentials.told(given, using[0][1].upstream):
+            split = urlsplit(url)
+            if split.scheme == "http" and not loopback(split.hostname or "") and not self._any_insecure(using):
+                words = "would send the keys over plain http; use https, or write insecure = true at the route"
+                self.mistake(("credentials", name, *key), f"{url} {words}")
 
     def _any_insecure(self, using: Sequence[tuple[int, Route]]) -> bool:
         return any(given is not None and given.insecure for given in (self.routes[index] for index, _ in using))

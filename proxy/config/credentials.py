@@ -7,17 +7,19 @@ from typing import cast
 from proxy.config import kinds
 from proxy.config.lines import Path
 from proxy.config.schema import Section
-from proxy.config.secrets import File
+from proxy.config.secrets import Command, File, Literal, Variable
 from proxy.core.address import Upstream
 from proxy.core.apikey import ApikeyRecipe
 from proxy.core.credential import DEFAULT_REJECT, UNAUTHORIZED, Credential, Reject, Verification
 from proxy.core.held import Held
 from proxy.core.injection import Injection
 from proxy.core.login_recipe import BasicAuth, Format, LoginRecipe
+from proxy.core.logout import Logout, PlatformLogout, Revocation, SessionEnd
 from proxy.core.oauth2 import ClientAuth, client_credentials
 from proxy.core.paths import joined
 from proxy.core.recipe import SUCCESSFUL, Recipe
 from proxy.core.route import LOGIN_PATHS
+from proxy.core.secret import SecretSource
 from proxy.core.values import within
 
 LOGIN = b"/iam/login"
@@ -26,10 +28,30 @@ BASIC = Injection(before=b"Basic ")
 
 def credential(name: str, given: kinds.Credential, upstream: Upstream, verification: Verification) -> Credential:
     """Return the value of a table; `upstream` is that of the first route with this credential."""
-    made = Credential(name, recipe(given, upstream), verification=verification, reject=reject(given))
+    how = recipe(given, upstream)
+    made = Credential(name, how, verification=verification, reject=reject(given))
     if not isinstance(given, kinds.LoggingIn):
         return made
-    return replace(made, ttl=given.ttl, sliding=given.sliding, max_age=given.max_age, login_timeout=given.login_timeout)
+    return replace(
+        made,
+        ttl=given.ttl,
+        sliding=given.sliding,
+        max_age=given.max_age,
+        login_timeout=given.login_timeout,
+        logout=logout(given, how),
+    )
+
+
+def logout(given: kinds.LoggingIn, how: Recipe | Held) -> Logout | None:
+    """Return how a session is ended, None where nothing is said of it."""
+    match given, how:
+        case kinds.LoggingIn(logout_url=None), _:
+            return None
+        case kinds.Apikey(logout_url=str() as url, app_id=app_id), _:
+            return PlatformLogout(url, app_id)
+        case kinds.OAuth2(logout_url=str() as url), LoginRecipe():
+            return Revocation(url, how)
+    return SessionEnd(str(given.logout_url), injection(given))
 
 
 def recipe(given: kinds.Credential, upstream: Upstream) -> Recipe | Held:
@@ -86,6 +108,13 @@ def login_url(given: kinds.LoggingIn, upstream: Upstream) -> tuple[Path, str]:
     return ("login_url",), f"{replace(upstream, base_path=joined(upstream.base_path, LOGIN))}"
 
 
+def told(given: kinds.LoggingIn, upstream: Upstream) -> Iterator[tuple[Path, str]]:
+    """Yield the URLs that are told secrets or tokens, behind the keys that say so."""
+    yield login_url(given, upstream)
+    if given.logout_url is not None:
+        yield ("logout_url",), given.logout_url
+
+
 def defaulted(given: kinds.Credential) -> bool:
     """Return whether the login is at the route's own upstream, without having been told."""
     return isinstance(given, kinds.Apikey) and given.login_url is None
@@ -109,17 +138,17 @@ def denied(given: kinds.Credential | None) -> tuple[bytes, ...]:
     return LOGIN_PATHS if isinstance(given, kinds.Apikey) else ()
 
 
-def files(value: object, place: str) -> Iterator[tuple[str, File]]:
-    """Yield the secrets of a table that are in files, behind their places."""
+def secrets(value: object, place: str) -> Iterator[tuple[str, SecretSource]]:
+    """Yield where the secrets of a table come from, behind their places in it."""
     match value:
-        case File():
+        case Literal() | Variable() | File() | Command():
             yield place, value
         case Section():
             for key, about in type(value).model_fields.items():
-                yield from files(getattr(value, key), within(place, about.alias or key))
+                yield from secrets(getattr(value, key), within(place, about.alias or key))
         case Mapping():
             for key, each in value.items():
-                yield from files(each, within(place, key))
+                yield from secrets(each, within(place, key))
         case list():
             for index, each in enumerate(value):
-                yield from files(each, within(place, index))
+                yield from secrets(each, within(place, index))

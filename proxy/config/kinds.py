@@ -9,7 +9,6 @@ from proxy.config import parts, places, values
 from proxy.config.schema import (
     Duration,
     Inject,
-    Later,
     SecretField,
     Section,
     choice,
@@ -65,7 +64,11 @@ class LoggingIn(Credential):
     sliding: bool = item("true: each use extends the token's life; ttl then counts from the last use", default=False)
     max_age: Duration = item("never use a token longer than this after its login", default="24h")
     login_timeout: Duration = item("for a whole login", default="10s")
-    logout_url: Later = item("a best-effort logout at the end", default=None)
+    logout_url: Annotated[str | None, optional(parts.url)] = item(
+        "where the session is ended with the gateway, if the token is not shared: DELETE as the platform has it; "
+        'of "oauth2" the revocation endpoint; of "recipe" DELETE with the token where requests carry it',
+        default=None,
+    )
     ca_file: str | None = item("as for a route; a defaulted login_url takes the route's", default=None)
     verify: bool | None = item("likewise", default=None)
 

@@ -21,10 +21,7 @@ LATER: dict[Path, tuple[object, str]] = {
     ("access", "trusted_proxies"): ([], "this version believes no X-Forwarded-For"),
     ("limits", "max_body_size"): ("0", "this version does not limit bodies"),
     ("limits", "max_connections"): (10000, "this version does not limit connections"),
-    ("credentials", ANY, "logout_url"): (None, "this version does not log out"),
-    ("routes", ANY, "scrub"): (False, "this version passes answers on as they are"),
     ("routes", ANY, "egress_proxy"): (None, "this version connects directly"),
-    ("tokens", "store"): ("memory", "this version keeps tokens in memory"),
     ("log", "sample"): (1.0, "this version logs every request, or none"),
 }
 

@@ -1,21 +1,28 @@
 """Values that take more than a type to check: addresses, URLs, paths, methods. All raise ValueError."""
 
+import importlib.util
 import ipaddress
 import re
 from collections.abc import Sequence
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from proxy.core.access import Network, networks
 from proxy.core.address import Address, TcpAddress, UnixAddress, Upstream
 from proxy.core.fields import NO_TRAILERS
 from proxy.core.injection import Injection, Place
 from proxy.core.paths import plain
+from proxy.core.secret import Secret
+from proxy.core.store import StoreFile, StorePlace, StoreServer
 from proxy.errors import PathDenied
 
 PORTS = 65_535
 # RFC 9110 §5.6.2: what names of methods, fields and cookies are made of.
 WORD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+# What of the client's own parameters a URL may carry: the authorities that the server is verified with, and a
+# certificate to show it. Verification has no off switch here.
+REDIS_FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 _LISTEN = re.compile(r"(\[[^\]]*\]|[^:\[\]]*):(\d{1,5})")
+_DATABASE = re.compile(r"/?\d{0,4}")
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9.])?")
 
 
@@ -203,6 +210,40 @@ def _header_injection(name: str, template: str | None) -> Injection:
     if not token or not (before + after).isascii() or not (before + after + "x").isprintable():
         raise ValueError(f'{template!r} is no template; expected for example "Bearer {{token}}"')
     return Injection(Place.FIELD, name.encode(), before.encode(), after.encode())
+
+
+def store(value: object) -> StorePlace | None:
+    """Return where tokens are shared, None for memory alone; its URL may hold a password and is in no message."""
+    if value == "memory":
+        return None
+    if isinstance(value, str) and value.startswith("file:") and value != "file:":
+        _installed("cryptography")
+        return StoreFile(value.removeprefix("file:"))
+    if isinstance(value, str) and value.startswith(("redis://", "rediss://")):
+        _redis(value)
+        _installed("cryptography", "redis")
+        return StoreServer(Secret(value))
+    raise ValueError('is no store; expected "memory", "file:PATH", "redis://HOST:PORT/DB" or "rediss://…"')
+
+
+def _redis(value: str) -> None:
+    """Raise ValueError for a URL that the client would not take, or would take for another."""
+    try:
+        split = urlsplit(value)
+        well = bool(split.hostname) and (split.port is None or split.port > 0) and not split.fragment
+        query = dict(parse_qsl(split.query, keep_blank_values=True, strict_parsing=bool(split.query)))
+    except ValueError:
+        well, query = False, {}
+    if not well or not value.isprintable() or not _DATABASE.fullmatch(split.path):
+        raise ValueError("is no URL of a Redis; expected redis://USER:PASSWORD@HOST:PORT/DB, or rediss:// with TLS")
+    if unknown := query.keys() - (REDIS_FILES if split.scheme == "rediss" else ()):
+        words = f"expected none but {', '.join(REDIS_FILES)}, with rediss://"
+        raise ValueError(f"has the parameter {min(unknown)!r}; {words}")
+
+
+def _installed(*packages: str) -> None:
+    if missing := [name for name in packages if importlib.util.find_spec(name) is None]:
+        raise ValueError(f"needs {' and '.join(missing)}; install it: pip install 'iam-proxy[shared]'")
 
 
 def one_of(value: object, choices: Sequence[str]) -> str:

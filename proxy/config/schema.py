@@ -12,6 +12,7 @@ from proxy.core.access import Network
 from proxy.core.address import Address, Upstream
 from proxy.core.injection import Injection
 from proxy.core.secret import SecretSource
+from proxy.core.store import StorePlace
 from proxy.errors import SecretUnavailable
 
 
@@ -201,7 +202,10 @@ class Route(Section):
     ca_file: str | None = item("verify the origin with these authorities as well", default=None)
     verify: bool = item("the only off switch of verification; warns at every start", default=True)
     insecure: bool = item("allow a credential to a plain-http origin that is not loopback", default=False)
-    scrub: Later = item("hide token and secrets in answers", default=False)
+    scrub: bool = item(
+        'true: every byte of token and secrets becomes "*" in answers; asks for no coding, no range, no upgrade',
+        default=False,
+    )
     egress_proxy: Later = item("an HTTP proxy on the way to the origin", default=None)
     timeouts: RouteTimeouts = item("any of connect, response, idle, for this route", default={})
 
@@ -209,7 +213,10 @@ class Route(Section):
 class Tokens(Section):
     """Where tokens are kept."""
 
-    store: Later = item('"memory" (later also "file:PATH", "redis://…")', default="memory")
+    store: Annotated[StorePlace | None, BeforeValidator(parts.store)] = item(
+        '"memory" | "file:PATH" | "redis://…" | "rediss://…": shared by processes and replicas, one login for all',
+        default="memory",
+    )
 
 
 class Log(Section):

@@ -11,6 +11,7 @@ from proxy.core.address import Address, TcpAddress
 from proxy.core.credential import Credential
 from proxy.core.limits import Limits
 from proxy.core.route import Route
+from proxy.core.store import StorePlace
 from proxy.core.timeouts import Timeouts
 
 LogFormat = Literal["auto", "console", "json"]
@@ -34,6 +35,13 @@ class Admin:
 
 
 @dataclass(frozen=True, slots=True)
+class Tokens:
+    """`[tokens]`; no `store` is memory alone."""
+
+    store: StorePlace | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Log:
     """`[log]`."""
 
@@ -53,6 +61,7 @@ class Config:
     access: Access = Access()
     limits: Limits = Limits()
     timeouts: Timeouts = Timeouts()
+    tokens: Tokens = Tokens()
     log: Log = Log()
     warnings: tuple[str, ...] = ()
     source: str | None = None

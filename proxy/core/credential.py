@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 
 from proxy.core.held import Held
+from proxy.core.logout import Logout
 from proxy.core.recipe import Recipe
+from proxy.core.token import Token
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class Credential:
     """`[credentials.NAME]`, of whatever kind; times in seconds.
 
     `ttl` is the life of a token whose login does not tell. With `sliding` it counts from the last use. No token
-    serves longer than `max_age`.
+    serves longer than `max_age`. `logout` ends a session that is no longer needed.
     """
 
     name: str
@@ -44,3 +46,11 @@ class Credential:
     login_timeout: float = 10.0
     verification: Verification = Verification()
     reject: tuple[Reject, ...] = DEFAULT_REJECT
+    logout: Logout | None = None
+
+    def token(self, text: str, sent_at: float, lifetime: float | None, random: float, took: float = 0.0) -> Token:
+        """Return the token of a login sent at `sent_at` that took so long; `lifetime` None: the login did not tell."""
+        lifetime = self.ttl if lifetime is None else lifetime
+        token = Token.issued(text, sent_at, lifetime, random, took=took, max_age=self.max_age)
+        token.slides = self.ttl if self.sliding else 0.0
+        return token

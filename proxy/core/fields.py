@@ -71,6 +71,11 @@ NO_TRAILERS = (
         b"www-authenticate",
     }
 )
+# What asks for less than the whole content, or for a coded one: If-Range goes with Range (RFC 9110 §13.1.5), A-IM asks
+# for differences (RFC 3229 §10.5.3).
+PARTIAL = frozenset((b"accept-encoding", b"range", b"if-range", b"a-im"))
+# What vouches for the bytes of a content, or offers parts of it (RFC 9530, RFC 3230, RFC 1864; RFC 9110 §14.3).
+VOUCHING = frozenset((b"content-digest", b"repr-digest", b"digest", b"content-md5", b"accept-ranges"))
 # The Connection values that name no field, as nearly every peer spells them.
 PLAIN_CONNECTION = frozenset((b"keep-alive", b"close", b"Keep-Alive", b"Close"))
 

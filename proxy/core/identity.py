@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from proxy.core.needles import hidden
 from proxy.core.secret import Secret
 
 
@@ -16,6 +17,11 @@ class Identity:
 
     key: str = field(repr=False)
     secrets: Mapping[str, Secret]
+
+    @property
+    def hidden(self) -> tuple[Secret, ...]:
+        """Those of the secrets that nobody may see: the names among them are not."""
+        return tuple(secret for place, secret in self.secrets.items() if hidden(place))
 
 
 def identity(facts: tuple[object, ...], secrets: Mapping[str, Secret]) -> Identity:

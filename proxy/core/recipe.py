@@ -22,6 +22,9 @@ SUCCESSFUL = frozenset(range(200, 300))
 _PORTS = {"https": 443, "http": 80}
 
 
+Secrets = Mapping[str, Secret]
+
+
 @dataclass(frozen=True, slots=True)
 class LoginRequest:
     """The request that asks for a token."""

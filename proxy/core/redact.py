@@ -9,7 +9,8 @@ NAMES = frozenset((b"token", b"apikey", b"secretkey"))
 # Longer targets are shown by their beginning.
 SHOWN = 2048
 
-_PARAMETER = re.compile(rb"([^&;=]*)=([^&;]*)")
+# A name begins behind a mark alone: tried from each of its bytes, a long one without a value would take seconds.
+_PARAMETER = re.compile(rb"(?<![^&;])([^&;=]*)=([^&;]*)")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 

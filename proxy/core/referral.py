@@ -84,7 +84,7 @@ class Referral:
         if not colon or not port.isdigit():
             # Behind a load balancer that speaks TLS an origin may call itself http: the host alone tells.
             return authority.lower().rstrip(b":") == self.host and self.port in WEB_PORTS
-        return name == self.host and int(port) == self.port
+        return name == self.host and port.lstrip(b"0") == b"%d" % self.port
 
     def path(self, path: bytes) -> bytes | None:
         """Return the gateway's path for a path of the origin, or None where the route leads to no such path."""

@@ -30,7 +30,7 @@ class Route:
     `path` is `/` or has no slash at its end. `credential` is the name of one, or None: forward as it is. `methods`
     are upper-case and hold HEAD wherever they hold GET; None allows all. `deny` and `allow` are path prefixes;
     an empty `allow` allows all. `injection` says where the credential goes, `client_authorization` what becomes of
-    the caller's own at that place.
+    the caller's own at that place. With `scrub` answers do not show the credential's secrets and tokens.
     """
 
     path: bytes
@@ -48,6 +48,7 @@ class Route:
     replay: bool = True
     verification: Verification = Verification()
     timeouts: Timeouts = Timeouts()
+    scrub: bool = False
 
     @property
     def label(self) -> str:

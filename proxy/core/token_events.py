@@ -71,4 +71,36 @@ class ClockJumped:
     seconds: float
 
 
-TokenEvent = LoginSucceeded | LoginFailed | TokenRefused | RefusalsDoubted | ClockJumped
+@dataclass(frozen=True, slots=True)
+class TokenFound:
+    """A token came from the shared store, without a login; it lives for `lifetime` more seconds."""
+
+    credential: str
+    lifetime: float
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFailed:
+    """The shared store is of no use from now on, or for another reason than before: logins are made without it."""
+
+    credential: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoreRestored:
+    """The shared store is of use again."""
+
+    credential: str
+
+
+TokenEvent = (
+    LoginSucceeded
+    | LoginFailed
+    | TokenRefused
+    | RefusalsDoubted
+    | ClockJumped
+    | TokenFound
+    | StoreFailed
+    | StoreRestored
+)

@@ -11,6 +11,8 @@ from proxy.log.console import Console
 from proxy.log.writer import Writer
 
 SERVER_ERROR = 500
+# Methods are short; a longer one is shown by its beginning.
+SHOWN = 64
 
 
 class AccessLog:
@@ -38,7 +40,7 @@ class AccessLog:
             "time": self._now(),
             "level": level(fact),
             "event": "request",
-            "method": fact.method,
+            "method": fact.method[:SHOWN],
             "route": fact.route,
             "target": redact.target(fact.target),
             "status": fact.status,

@@ -48,3 +48,13 @@ async def deadline(clock: Clock, seconds: float) -> AsyncIterator[None]:
         raise
     finally:
         timer.cancel()
+
+
+async def pause(clock: Clock, seconds: float) -> None:
+    """Wait: asyncio.sleep() on a clock that is handed in."""
+    over = asyncio.Event()
+    timer = clock.call_at(clock.time() + seconds, over.set)
+    try:
+        await over.wait()
+    finally:
+        timer.cancel()

@@ -13,20 +13,23 @@ JUMP = 1.0
 class Drift:
     """Compares the clocks every INTERVAL and tells `jumped` by how many seconds they have come apart, if by a JUMP.
 
+    The second thing that it tells is when they were last seen together, on `clock`.
+
     A monotonic clock stands still while a machine is suspended (Linux, macOS); what the platform issued ages all the
     same.
     """
 
-    def __init__(self, clock: Clock, wall: Callable[[], float], jumped: Callable[[float], None]) -> None:
+    def __init__(self, clock: Clock, wall: Callable[[], float], jumped: Callable[[float, float], None]) -> None:
         self._clock = clock
         self._wall = wall
         self._jumped = jumped
         self._timer: Timer | None = None
-        self._apart = 0.0
+        self._apart = self._seen = 0.0
 
     def start(self) -> None:
         """Compare from now on, until `stop`."""
-        self._apart = self._wall() - self._clock.time()
+        self._seen = self._clock.time()
+        self._apart = self._wall() - self._seen
         self._arm()
 
     def stop(self) -> None:
@@ -38,7 +41,8 @@ class Drift:
         self._timer = self._clock.call_at(self._clock.time() + INTERVAL, self._look)
 
     def _look(self) -> None:
-        before, self._apart = self._apart, self._wall() - self._clock.time()
+        before, seen, self._seen = self._apart, self._seen, self._clock.time()
+        self._apart = self._wall() - self._seen
         self._arm()
         if abs(self._apart - before) >= JUMP:
-            self._jumped(self._apart - before)
+            self._jumped(self._apart - before, seen)

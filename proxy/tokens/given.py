@@ -42,3 +42,6 @@ class Given:
         if not sendable(text):
             raise LoginUnavailable(cause="the secret has characters that a field cannot carry")
         return Token(text, ENDLESS, ENDLESS, self._clock.time())
+
+    async def end(self, token: Token, identity: Identity) -> None:
+        """Do nothing: what the operator gave is not ours to end."""

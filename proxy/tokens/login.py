@@ -9,6 +9,7 @@ import random
 import ssl
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -18,9 +19,9 @@ import aiohttp
 from proxy.core.credential import Credential, Verification
 from proxy.core.held import Held
 from proxy.core.identity import Identity, identity
-from proxy.core.recipe import Grant, LoginAnswer, LoginRequest, facts, redirected
+from proxy.core.recipe import LoginAnswer, LoginRequest, facts, redirected
 from proxy.core.token import Token
-from proxy.errors import LoginUnavailable
+from proxy.errors import LoginError, LoginUnavailable
 from proxy.tokens.clock import Clock, deadline
 from proxy.tokens.decoding import ACCEPTED, decoded
 from proxy.tokens.secrets import poll, read_secrets
@@ -29,6 +30,8 @@ from proxy.tokens.secrets import poll, read_secrets
 MAX_ANSWER = 1024 * 1024
 # Within one host: a trailing slash and an old path, and one to spare.
 MAX_REDIRECTS = 3
+# A process that ends may be killed any moment; the session ends by itself in any case. In seconds.
+LOGOUT_WITHIN = 2.0
 
 _FIELDS = {"User-Agent": "iam-proxy", "Accept-Encoding": ACCEPTED}
 
@@ -98,21 +101,20 @@ class Login:
         del instead_of
         request = self._recipe.request(identity.secrets)
         sent_at = self._clock.time()
-        answer = await self._ask(request)
+        answer = await self._ask(request, self._credential.login_timeout)
         grant = self._recipe.read(answer, self._wall())
-        return self._token(grant, sent_at)
-
-    def _token(self, grant: Grant, sent_at: float) -> Token:
-        about = self._credential
-        lifetime = about.ttl if grant.lifetime is None else grant.lifetime
         took = self._clock.time() - sent_at
-        token = Token.issued(grant.text, sent_at, lifetime, self._jitter(), took=took, max_age=about.max_age)
-        token.slides = about.ttl if about.sliding else 0.0
-        return token
+        return self._credential.token(grant.text, sent_at, grant.lifetime, self._jitter(), took)
 
-    async def _ask(self, request: LoginRequest) -> LoginAnswer:
+    async def end(self, token: Token, identity: Identity) -> None:
+        """Log out, where the credential says how; one try, and what comes of it does not matter."""
+        logout = self._credential.logout
+        if logout is not None:
+            with suppress(LoginError):
+                await self._ask(logout.request(token.value, identity.secrets), LOGOUT_WITHIN)
+
+    async def _ask(self, request: LoginRequest, limit: float) -> LoginAnswer:
         """Return the answer to a request. The error is raised anew, without a trace of the foreign one's text."""
-        limit = self._credential.login_timeout
         try:
             async with deadline(self._clock, limit), await self._session(self._credential.verification) as session:
                 return await _followed(session, request)

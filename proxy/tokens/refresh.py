@@ -8,6 +8,7 @@ from functools import partial
 from proxy.core.backoff import Pace
 from proxy.core.credential import Credential
 from proxy.core.identity import Identity
+from proxy.core.secret import Secret
 from proxy.core.token import Phase, Token
 from proxy.core.token_events import LoginFailed, LoginSucceeded, Outcome, Reason, TokenEvent
 from proxy.errors import LoginError, LoginRejected, LoginUnavailable
@@ -56,8 +57,9 @@ class Refresh:
         self._pace = Pace()
         self._record = Record()
         self._identity: Identity | None = None  # of the last login, once its secrets could be read
-        self._key = ""
+        self._bought: Identity | None = None  # for whom `token` was issued
         self._wanted: Reason | None = None  # why a login is due, whatever token is at hand
+        self._refused: Token | None = None  # the token that the next one takes the place of
         self._closed = False
         self._earliest = -math.inf  # before it no login begins by itself: many credentials are spread
         self._failure: LoginError = LoginUnavailable(cause=_HELD)
@@ -77,6 +79,12 @@ class Refresh:
             logins=dict(record.logins),
             refreshes=dict(record.refreshes),
         )
+
+    @property
+    def hidden(self) -> tuple[Secret, ...]:
+        """The secrets that nobody may see: of the login that gave the token, and of the last one if it is another."""
+        of = (self._bought,) if self._identity is self._bought else (self._bought, self._identity)
+        return tuple(secret for each in of if each is not None for secret in each.hidden)
 
     def start(self, within: float) -> None:
         """Begin the first login, at a moment within so many seconds; a request that comes sooner begins it itself."""
@@ -109,20 +117,23 @@ class Refresh:
     def drop(self, token: Token) -> None:
         """Forget the current token for good, because the origin refused it, and begin the login for another."""
         with suppress(KeyError):  # expired between the look and the deletion
-            if self._cache.get(self._key) is token:
-                del self._cache[self._key]
+            if self._bought is not None and self._cache.get(self._bought.key) is token:
+                del self._cache[self._bought.key]
         self.token = None
-        self._wanted = Reason.REFUSAL
+        self._wanted, self._refused = Reason.REFUSAL, token
         self._go_on()
 
     def ask(self) -> None:
         """Log in without waiting for backoff or probe, because somebody wants it."""
         self._hurry(Reason.ASKED)
 
-    def distrust(self, within: float) -> None:
-        """Take a live token for stale: the clock has jumped. Its refresh begins within so many seconds."""
+    def distrust(self, since: float, within: float) -> None:
+        """Take a live token for stale: the clock has jumped, after `since`. Its refresh begins within so many seconds.
+
+        One that was issued later has most likely not seen the jump; if it has, its refusal tells.
+        """
         token, now = self.token, self._clock.time()
-        if token is not None:
+        if token is not None and token.issued_at < since:
             token.stale_at = min(token.stale_at, now)
             self._earliest = now + within * self._random()
             self._plan()
@@ -132,6 +143,12 @@ class Refresh:
         wait = self._next_login() - self._clock.time()
         retry_after = max(wait, MIN_RETRY_AFTER) if math.isfinite(wait) else MIN_RETRY_AFTER
         return type(self._failure)(cause=self._failure.cause, retry_after=retry_after)
+
+    async def log_out(self) -> None:
+        """End the session at the platform, if there is one and it is nobody else's."""
+        token = self.token
+        if token is not None and self._bought is not None and token.phase(self._clock.time()) is not Phase.EXPIRED:
+            await self._issuer.end(token, self._bought)
 
     async def close(self) -> None:
         """Make no further login; leave neither timer nor task. The token stays for the requests under way."""
@@ -163,7 +180,7 @@ class Refresh:
         """Return the token of a login, or at the start the one that a configuration before this one left."""
         token = self._cache.get(identity.key) if reason is Reason.START else None
         if token is None:
-            token = await self._issuer.issue(identity, self.token)
+            token = await self._issuer.issue(identity, self.token or self._refused)
         if token.phase(self._clock.time()) is Phase.EXPIRED:
             raise LoginUnavailable(cause="the login's token had expired when it came")
         return token
@@ -171,7 +188,7 @@ class Refresh:
     def _succeeded(self, token: Token, identity: Identity, reason: Reason, started: float) -> None:
         now, key = self._clock.time(), identity.key
         kept = self._cache.get(key) is token
-        self.token, self._key, self._wanted = token, key, None
+        self.token, self._bought, self._wanted, self._refused = token, identity, None, None
         self._failure = LoginUnavailable(cause=_HELD)
         self._watch.start(identity)
         if not kept:

@@ -1,9 +1,11 @@
 """The token source that requests use: one token for all of them, for as long as it is good."""
 
+from collections import deque
 from collections.abc import Callable, Hashable
 
 from proxy.core.credential import Credential
 from proxy.core.doubt import Doubt
+from proxy.core.secret import Secret
 from proxy.core.token import Phase, Token
 from proxy.core.token_events import Reason, RefusalsDoubted, TokenEvent, TokenRefused
 from proxy.tokens.cache import TokenCache
@@ -11,6 +13,9 @@ from proxy.tokens.clock import Clock
 from proxy.tokens.refresh import Refresh
 from proxy.tokens.source import Issuer
 from proxy.tokens.state import TokenState
+
+# A replaced token may live on at the platform: of one that is refreshed ahead, and of one or two that were asked for.
+REMEMBERED = 4
 
 
 class Reuse:
@@ -36,6 +41,7 @@ class Reuse:
         self._on_event = on_event
         self._doubt = Doubt()
         self._slides = credential.sliding
+        self._tokens: deque[Secret] = deque(maxlen=REMEMBERED)
         self._refresh = Refresh(
             issuer, credential, clock=clock, cache=cache, random=random, on_token=self._new, on_event=on_event
         )
@@ -47,9 +53,13 @@ class Reuse:
         """
         self._refresh.start(within)
 
-    def distrust(self, within: float = 0.0) -> None:
-        """Take the token for stale: the clock has jumped, so it may be older than it seems (a suspended machine)."""
-        self._refresh.distrust(within)
+    def distrust(self, since: float, within: float = 0.0) -> None:
+        """Take a token from before `since` for stale: the clock has jumped, so it may be older than it seems."""
+        self._refresh.distrust(since, within)
+
+    async def log_out(self) -> None:
+        """End the session at the platform, where the credential says how; for the end of the process alone."""
+        await self._refresh.log_out()
 
     async def close(self) -> None:
         """Make no further login; leave neither timer nor task. A live token still serves the requests under way."""
@@ -64,6 +74,11 @@ class Reuse:
     def listening(self) -> bool:
         """Whether `accepted` needs to be called: use extends the token's life, or refusals are doubtful."""
         return self._slides or self._doubt.doubtful
+
+    @property
+    def hidden(self) -> tuple[Secret, ...]:
+        """What answers must not show: the credential's secrets, and the last tokens; nothing before a first login."""
+        return (*self._refresh.hidden, *self._tokens)
 
     def current(self) -> Token | None:
         """Return the live token, None if there is none; behind a stale one a login begins, if it may."""
@@ -165,6 +180,7 @@ class Reuse:
 
     def _new(self, token: Token, reason: Reason) -> None:
         """A login has given a token; one that takes the place of a refused one has yet to prove itself."""
+        self._tokens.append(Secret(token.value))
         if reason is Reason.REFUSAL:
             self._doubt.replaced(token, self._now())
 

@@ -4,6 +4,7 @@ from collections.abc import Hashable
 from typing import Protocol
 
 from proxy.core.identity import Identity
+from proxy.core.secret import Secret
 from proxy.core.token import Token
 
 
@@ -13,6 +14,14 @@ class TokenSource(Protocol):
     @property
     def listening(self) -> bool:
         """Whether `accepted` is to be told what accepts tokens."""
+        ...
+
+    @property
+    def hidden(self) -> tuple[Secret, ...]:
+        """What answers must not show: the credential's secrets as they are now, the current token and those before.
+
+        Nothing before the secrets could be read; a token is handed out only afterwards.
+        """
         ...
 
     def current(self) -> Token | None:
@@ -64,4 +73,8 @@ class Issuer(Protocol):
 
         Raises LoginRejected or LoginUnavailable.
         """
+        ...
+
+    async def end(self, token: Token, identity: Identity) -> None:
+        """End the session of a token that was issued for this identity and that nobody needs any more, if it can be."""
         ...

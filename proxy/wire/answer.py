@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-from proxy.core.fields import Control, Lines, nominated, options, without
-from proxy.errors import BadUpstream
-from proxy.wire.body import CHUNKED, CLOSE, EMPTY, LENGTH, Body, read_length
+from proxy.core.fields import VOUCHING, Control, Lines, name_of, nominated, options, without
+from proxy.core.scrub import Scrub, Scrubbed
+from proxy.errors import BadUpstream, CodedAnswer
+from proxy.wire.body import CHUNKED, CLOSE, EMPTY, LENGTH, NO_BODY, Body, read_length
 from proxy.wire.request import Request
 
 SWITCHING = 101  # RFC 9110 §15.2.2
@@ -67,3 +68,18 @@ def answer_body(status: int, control: Control, *, asked: bytes) -> tuple[Body, b
     if length is None:
         return Body(CLOSE), b""
     return Body(LENGTH, length) if length else EMPTY, line
+
+
+def hide(answer: Answer, scrub: Scrub) -> None:
+    """Hide in an answer what must not be seen, its body as it comes. Raises CodedAnswer."""
+    codings = [line.partition(b":")[2].strip() for line in answer.lines if name_of(line) == b"content-encoding"]
+    if answer.body.framing is not NO_BODY:
+        if set(options(b",".join(codings))) - {b"identity"}:
+            raise CodedAnswer(cause="a content coding on a route with scrub")
+        answer.body.scrubbed = Scrubbed(scrub)
+    answer.reason, answer.lines = scrub.hide(answer.reason), hidden(answer.lines, scrub)
+
+
+def hidden(lines: Lines, scrub: Scrub) -> Lines:
+    """Return field lines with nothing in them that must not be seen, and without what the bytes may not keep."""
+    return scrub.lines(without(lines, VOUCHING))

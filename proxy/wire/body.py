@@ -3,6 +3,7 @@
 from enum import Enum, auto
 from typing import Protocol
 
+from proxy.core.scrub import Scrubbed
 from proxy.wire.kept import Kept
 
 
@@ -32,7 +33,8 @@ class Body:
     `framing` is how the body arrives, `outgoing` how it leaves; `size` counts its bytes so far, without framing;
     `sent` says that its end has been handed on.
     `trailers` are ready field lines that leave behind a chunked body. With `keep()` what was handed on is kept too,
-    so that the body can be sent a second time: `replayable` says whether all of it is still there.
+    so that the body can be sent a second time: `replayable` says whether all of it is still there. What `scrubbed`
+    makes of the pieces of an answer leaves in their place.
     """
 
     __slots__ = (
@@ -44,6 +46,7 @@ class Body:
         "length",
         "outgoing",
         "pending",
+        "scrubbed",
         "sent",
         "sink",
         "size",
@@ -59,6 +62,7 @@ class Body:
         self.trailers = b""
         self._pieces: list[bytes] = []
         self._kept: Kept | None = None
+        self.scrubbed: Scrubbed | None = None
         self.sent = self._spent = False
 
     def __repr__(self) -> str:
@@ -114,10 +118,12 @@ class Body:
         pieces = self._pieces
         if pieces:
             self._spent = True
-            if self._kept is not None and not self._kept.add(pieces):
-                self.forget()
         self._pieces, self.pending = [], 0
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        # As one text: chunks of a byte or two would cost thirty times what counts against `replay_buffer`.
+        if pieces and self._kept is not None and not self._kept.add([data]):
+            self.forget()
+        return data if self.scrubbed is None else self.scrubbed.next(data, last=self.complete)
 
     def peek(self) -> bytes:
         """Return what waits to be handed on, without framing."""

@@ -112,7 +112,10 @@ class Flow:
             task.cancel()
             task.add_done_callback(lambda done: _undone(done, undo))
             raise
-        return task.result()
+        try:
+            return task.result()
+        finally:
+            del task  # an error of its own holds this frame
 
 
 def _undone(task: "asyncio.Task[T]", undo: Callable[[T], object]) -> None:

@@ -8,7 +8,7 @@ from httptools import HttpResponseParser
 from proxy.core.fields import ANSWER_CONTROL, NO_TRAILERS, REFERRING, Control, Lines, nominated, without
 from proxy.core.timeouts import Timeouts
 from proxy.errors import BadUpstream, GatewayError, HeaderTooLarge, OriginError
-from proxy.wire.answer import SWITCHING, Answer, read_answer
+from proxy.wire.answer import SWITCHING, Answer, hidden, read_answer
 from proxy.wire.body import LENGTH, NO_BODY
 from proxy.wire.client import ClientConnection
 from proxy.wire.connection import BY_QUEUE, COUNTED, DEAF, HEAD, PARSED, Connection, Wire
@@ -112,7 +112,7 @@ class OriginReader(Connection):
             self._spoilt = True
 
     def _parse(self, data: bytes) -> None:
-        if self._heard < len(START) and not (data.startswith(START) or self._starts(data)):
+        if self._start is not START and not self._starts(data):
             self.refuse(BadUpstream(cause="not HTTP/1"))
             return
         self._heard += len(data)
@@ -131,11 +131,10 @@ class OriginReader(Connection):
             self.turn(COUNTED)
 
     def _starts(self, data: bytes) -> bool:
-        """Return whether an answer begins as one of HTTP/1 does; llhttp would take RTSP for it."""
-        if self.answer is not None:
-            return True
-        self._start += data[: len(START) - len(self._start)]
-        return START.startswith(self._start)
+        """Return whether what comes back begins as an answer of HTTP/1 does; llhttp would take RTSP for it."""
+        start = self._start + data[: len(START) - len(self._start)]
+        self._start = START if start == START else start
+        return START.startswith(start)
 
     def flush(self) -> None:
         """Hand the body on, or hold the reading while nobody has decided where it goes."""
@@ -220,7 +219,10 @@ class OriginReader(Connection):
         assert client is not None and request is not None  # noqa: S101, PT018  both are there from `ask` to `end`
         asked_by_us = status == CONTINUE and not request.expects
         if not (request.http10 or asked_by_us):
-            client.write(b"HTTP/1.1 %d %b\r\n%b\r\n" % (status, self._reason, b"".join(lines)))
+            reason, scrub = self._reason, request.scrub
+            if scrub is not None:
+                reason, lines = scrub.hide(reason), hidden(lines, scrub)
+            client.write(b"HTTP/1.1 %d %b\r\n%b\r\n" % (status, reason, b"".join(lines)))
         if status == CONTINUE:
             self.wanted()
 
@@ -242,7 +244,11 @@ class OriginReader(Connection):
             lines, control = self._fields()
             if b"transfer-encoding" in control:
                 raise BadUpstream(cause="framing in trailers")
-            answer.body.trailers = b"".join(without(lines, NO_TRAILERS | nominated(answer.control)))
+            lines = without(lines, NO_TRAILERS | nominated(answer.control))
+            request = self._request
+            if request is not None and request.scrub is not None:
+                lines = hidden(lines, request.scrub)
+            answer.body.trailers = b"".join(lines)
         self._heard = 0
         self.body_complete()
 

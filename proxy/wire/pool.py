@@ -3,33 +3,58 @@
 import asyncio
 import select
 import ssl
-import time
 from collections import deque
+from collections.abc import Awaitable, Callable
 
 from proxy.core.address import Upstream
 from proxy.errors import Overloaded
+from proxy.wire import dial as network
 from proxy.wire.connection import Wire
-from proxy.wire.dial import dial
 from proxy.wire.origin import OriginConnection
 
 # Load balancers close idle connections after 60 s and more; being first avoids the race. In seconds.
 IDLE_TIME = 55.0
 
+# What `proxy.wire.dial.dial` is: a new protocol, where to, how to speak TLS, within how many seconds.
+Dial = Callable[
+    [Callable[[], OriginConnection], Upstream, ssl.SSLContext | None, float],
+    Awaitable[OriginConnection],
+]
+
+
+def stirs(connection: OriginConnection) -> bool:
+    """Return whether an idle connection has something to read, its end most likely, that the loop has not told yet."""
+    poll = select.poll()
+    poll.register(connection.transport.get_extra_info("socket").fileno(), select.POLLIN)
+    return bool(poll.poll(0))
+
 
 class Pool:
     """Idle connections to one origin, the last used first, and a bound on how many are open.
 
-    `open` counts connections in use, idle and being dialled; `dialled` and `reused` count since the start.
+    `open` counts connections in use, idle and being dialled; `dialled` and `reused` count since the start. `dial` makes
+    a new one, `stirs` tells whether an idle one has something to read.
     """
 
-    def __init__(self, wire: Wire, upstream: Upstream, tls: ssl.SSLContext | None, limit: int) -> None:
+    def __init__(
+        self,
+        wire: Wire,
+        upstream: Upstream,
+        tls: ssl.SSLContext | None,
+        limit: int,
+        dial: Dial = network.dial,
+        stirs: Callable[[OriginConnection], bool] = stirs,
+    ) -> None:
         self.upstream = upstream
         self.open = self.dialled = self.reused = 0
         self._wire = wire
         self._tls = tls
         self._limit = limit
+        self._dial = dial
+        self._stirs = stirs
         self._idle: dict[OriginConnection, None] = {}
         self._waiting: deque[asyncio.Future[None]] = deque()
+        self._woken = 0  # of those who waited, how many have not had their turn of the loop yet
         self._closed = False
 
     def __repr__(self) -> str:
@@ -40,11 +65,21 @@ class Pool:
         """How many connections lie idle."""
         return len(self._idle)
 
-    def take(self, *, careful: bool) -> OriginConnection | None:
-        """Return an idle connection, or None. `careful` for a request that cannot be sent again: look once more."""
+    @property
+    def _spoken_for(self) -> bool:
+        """Whether all that there is belongs to those who have been woken for it."""
+        return self._woken >= len(self._idle) + self._limit - self.open
+
+    def take(self, *, careful: bool, woken: bool = False) -> OriginConnection | None:
+        """Return an idle connection, or None. `careful` for a request that cannot be sent again: look once more.
+
+        Those who have waited, and are `woken`, come first: else a busy client would have it before their turn comes.
+        """
+        if self._woken and not woken and self._spoken_for:
+            return None
         while self._idle:
             connection, _ = self._idle.popitem()
-            if not (connection.transport.is_closing() or (careful and stirs(connection))):
+            if not (connection.transport.is_closing() or (careful and self._stirs(connection))):
                 self.reused += 1
                 return connection
             self.open -= 1
@@ -53,18 +88,18 @@ class Pool:
 
     async def connect(self, within: float) -> OriginConnection:
         """Return a new connection, or an idle one if that comes first, within `within` seconds. Raises OriginError."""
-        began = time.monotonic()
-        if self.open >= self._limit:
+        began = self._wire.loop.time()
+        if self.open >= self._limit or self._spoken_for:
             connection = await self._wait(within)
             if connection is not None:
                 return connection
         self.open += 1
         try:
-            connection = await dial(
+            connection = await self._dial(
                 lambda: OriginConnection(self._wire, self),
                 self.upstream,
                 self._tls,
-                within - (time.monotonic() - began),
+                within - (self._wire.loop.time() - began),
             )
         except BaseException:
             self.open -= 1
@@ -77,7 +112,12 @@ class Pool:
         """Wait until a connection comes back, or may be made anew. Raises Overloaded after `within` seconds."""
         try:
             async with asyncio.timeout(within):
-                while self.open >= self._limit:
+                woken = False
+                while True:
+                    if woken or not self._spoken_for:  # one may have come back before this task began
+                        connection = self.take(careful=True, woken=woken)
+                        if connection is not None or self.open < self._limit:
+                            return connection
                     place: asyncio.Future[None] = self._wire.loop.create_future()
                     self._waiting.append(place)
                     try:
@@ -85,17 +125,16 @@ class Pool:
                     except BaseException:
                         self._leave(place)
                         raise
-                    connection = self.take(careful=True)
-                    if connection is not None:
-                        return connection
+                    woken = True
+                    self._woken -= 1
         except TimeoutError:
             raise Overloaded("All connections to the platform are in use. Try again shortly.", retry_after=1) from None
-        return None
 
     def _leave(self, place: "asyncio.Future[None]") -> None:
         if place in self._waiting:
             self._waiting.remove(place)
         elif not place.cancelled():  # it was woken, but goes away: the next in line gets the turn
+            self._woken -= 1
             self._wake()
 
     def give_back(self, connection: OriginConnection) -> None:
@@ -128,11 +167,5 @@ class Pool:
             place = self._waiting.popleft()
             if not place.done():
                 place.set_result(None)
+                self._woken += 1
                 return
-
-
-def stirs(connection: OriginConnection) -> bool:
-    """Return whether an idle connection has something to read, its end most likely, that the loop has not told yet."""
-    poll = select.poll()
-    poll.register(connection.transport.get_extra_info("socket").fileno(), select.POLLIN)
-    return bool(poll.poll(0))

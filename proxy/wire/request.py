@@ -2,7 +2,8 @@
 
 import re
 
-from proxy.core.fields import AUTHORIZATION, Control, Lines, nominated, options, without
+from proxy.core.fields import AUTHORIZATION, PARTIAL, Control, Lines, name_of, nominated, options, spelt, without
+from proxy.core.scrub import Scrub
 from proxy.errors import BadRequest, GatewayError, MethodNotAllowed
 from proxy.wire.body import CHUNKED, EMPTY, LENGTH, Body, read_length
 from proxy.wire.target import GOOD_HOSTS, good_host, read_target
@@ -29,7 +30,7 @@ class Request:
     by way of TLS. `keep` says whether the client's connection may take another request after it, `upgrade` which
     protocols may take over the connection, `here` that the gateway itself is asked. `rare` holds ready lines for the
     origin; `expects` is said of a client that waits for `100 Continue`. `broken` is set when the body turns out
-    malformed, or comes too late.
+    malformed, or comes too late. `scrub` hides in its answers what the route says must not be seen.
     """
 
     # What few requests have stands on the class: most objects are made without it.
@@ -41,6 +42,7 @@ class Request:
     expects: bool = False
     here: bool = False
     broken: GatewayError | None = None
+    scrub: Scrub | None = None
 
     def __init__(
         self, line: RequestLine, target: bytes, host: bytes, lines: Lines, control: Control, body: Body
@@ -52,6 +54,15 @@ class Request:
         self.control = control
         self.body = body
         self.keep = not self.http10
+
+    def ask_plainly(self) -> None:
+        """Ask for an answer that can be looked through: the whole content, without a coding, and still HTTP."""
+        self.lines = [line for line in self.lines if spelt(name_of(line)) not in PARTIAL]
+        self.lines.append(b"Accept-Encoding: identity\r\n")
+        if self.upgrade:
+            del self.control[b"upgrade"]
+            self.upgrade = self.rare = b""
+            _read_rare(self, nominated(self.control))
 
     def __repr__(self) -> str:
         return f"<Request {self.method.decode()} {self.body}>"

@@ -93,12 +93,12 @@ class End(asyncio.Protocol):
         del self.other  # two ends that hold each other would wait for the garbage collector
 
     def pause_writing(self) -> None:
-        """Stop the other side."""
+        """Stop the other side; how long that may last is the tunnel's business."""
         Connection.pause_writing(self.connection)
 
     def resume_writing(self) -> None:
-        """Let the other side go on."""
-        Connection.resume_writing(self.connection)
+        """Let the other side go on; what watched the connection from before the switch is done with."""
+        self.connection.resume_writing()
 
 
 class ClientEnd(End):

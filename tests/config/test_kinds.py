@@ -14,6 +14,7 @@ from proxy.core.expiry import As
 from proxy.core.held import Held
 from proxy.core.injection import Injection, Place
 from proxy.core.login_recipe import Format, LoginRecipe
+from proxy.core.logout import PlatformLogout, Revocation, SessionEnd
 from proxy.core.recipe import SUCCESSFUL, LoginRequest
 from proxy.core.route import LOGIN_PATHS
 from tests.config.test_mistakes import mistakes
@@ -374,3 +375,22 @@ def test_keys_may_go_over_plain_http_to_loopback_or_when_told(tmp_path: Path, ke
     """As the platform's own login may."""
     loaded(tmp_path, f"[credentials.c]\n{keys.replace(url, 'http://127.0.0.1:1/l')}{ROUTE}")
     loaded(tmp_path, f"[credentials.c]\n{keys.replace('https', 'http')}{ROUTE}insecure = true\n")
+
+
+def test_logout_is_as_the_kind_has_it(tmp_path: Path) -> None:
+    """Each where its table says; it is told the token, so plain http is as much a mistake as for the login."""
+    login = 'login_url = "https://x/l"\napikey = "a"\nsecretkey = "b"\nlogout_url = "https://x/out"\napp_id = "app"\n'
+    assert loaded(tmp_path, f"[credentials.c]\n{login}{ROUTE}").credentials["c"].logout == PlatformLogout(
+        "https://x/out", "app"
+    )
+    oauth = (
+        'kind = "oauth2"\ntoken_url = "https://x/t"\nclient_id = "a"\nclient_secret = "b"\nlogout_url = "https://x/r"\n'
+    )
+    made = loaded(tmp_path, f"[credentials.c]\n{oauth}{ROUTE}").credentials["c"]
+    assert made.logout == Revocation("https://x/r", made.recipe)  # type: ignore[arg-type]
+    recipe = FULL_LOGIN.replace("sliding = true", 'logout_url = "https://x/s"')
+    assert isinstance(loaded(tmp_path, recipe + ROUTE).credentials["c"].logout, SessionEnd)
+    assert mistakes(tmp_path, f"[credentials.c]\n{login}{ROUTE}".replace("https://x/out", "http://x/out")) == [
+        "F:5: credentials.c.logout_url: http://x/out would send the keys over plain http; use https, "
+        "or write insecure = true at the route"
+    ]

@@ -1,6 +1,8 @@
 """What a configuration becomes."""
 
 import os
+import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,8 +12,12 @@ from proxy.config.settings import Config
 from proxy.core.address import TcpAddress, UnixAddress, Upstream
 from proxy.core.credential import Verification
 from proxy.core.route import LOGIN_PATHS
+from proxy.core.secret import Secret
+from proxy.core.store import StoreFile, StorePlace, StoreServer
+from proxy.errors import ConfigError
 from tests.core.secrets import apikey_login
 
+DOCUMENT = Path(__file__).parents[2] / "docs" / "shared-tokens.md"
 KEYS = '[credentials.main]\napikey = "key"\nsecretkey = "secret"\n'
 
 
@@ -91,6 +97,21 @@ def test_a_secret_file_that_others_can_read_is_warned_about(tmp_path: Path) -> N
     )
 
 
+def test_secrets_too_short_to_be_scrubbed_are_warned_about(tmp_path: Path) -> None:
+    """By their places, where a route scrubs; names are not hidden, and not warned about."""
+    text = (
+        '[credentials.a]\nkind = "recipe"\ntoken = { json = "t" }\n[credentials.a.login]\nurl = "https://x/l"\n'
+        'json = { user = "me", pin = { env = "PIN" } }\nbasic = { username = "me", password = "long-enough" }\n'
+        '[[routes]]\npath = "/a"\nupstream = "https://x"\ncredential = "a"\n'
+        '[[routes]]\npath = "/b"\nupstream = "https://x"\ncredential = "a"\n'
+    )
+    assert loaded(tmp_path, text, PIN="12345").warnings == ()
+    config = loaded(tmp_path, text + "scrub = true\n", PIN="12345")
+    assert [route.scrub for route in config.routes] == [False, True]
+    assert config.warnings == ("credentials.a.login.json.pin has fewer than 6 bytes, too few for scrub to hide",)
+    assert loaded(tmp_path, text + "scrub = true\n", PIN="123456").warnings == ()
+
+
 def test_a_credential_that_nobody_uses_is_warned_about(tmp_path: Path) -> None:
     """It logs in nowhere."""
     config = loaded(tmp_path, KEYS + '[[routes]]\nupstream = "https://x"\ncredential = "none"\n')
@@ -112,6 +133,54 @@ def test_listening_beyond_loopback_with_a_rule(tmp_path: Path) -> None:
     config = loaded(tmp_path, text)
     assert config.access.allows("10.1.2.3")
     assert not config.access.allows("127.0.0.1")
+
+
+def test_where_tokens_are_kept(tmp_path: Path) -> None:
+    """In memory alone, in a file beside the configuration or anywhere, in a Redis; its password is shown nowhere."""
+    text = KEYS + '[[routes]]\nupstream = "https://x"\n[tokens]\nstore = "{}"\n'
+    kept: dict[str, StorePlace | None] = {
+        "memory": None,
+        "file:tokens.json": StoreFile(str(tmp_path / "tokens.json")),
+        "file:/run/tokens.json": StoreFile("/run/tokens.json"),
+    }
+    for url in ("redis://x", "redis://x:1/2", "rediss://u:hunter2@[::1]:6380?ssl_ca_certs=/ca.pem"):
+        kept[url] = StoreServer(Secret(url))
+    for written, place in kept.items():
+        config = loaded(tmp_path, text.format(written))
+        assert config.tokens.store == place
+        assert "hunter2" not in repr(config)
+
+
+def test_the_stores_that_the_documentation_writes(tmp_path: Path) -> None:
+    """Each loads as it is printed."""
+    lines = re.findall(r"^store = .*", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(lines) == 2
+    for line in lines:
+        config = loaded(tmp_path, f'{KEYS}[[routes]]\nupstream = "https://x"\n[tokens]\n{line}\n')
+        assert config.tokens.store is not None
+
+
+@pytest.mark.parametrize(
+    ("store", "absent", "words"),
+    [
+        ("file:tokens.json", ["cryptography"], "needs cryptography"),
+        ("redis://:hunter2@x", ["redis"], "needs redis"),
+        ("redis://:hunter2@x", ["cryptography", "redis"], "needs cryptography and redis"),
+    ],
+)
+def test_a_store_whose_packages_are_not_installed(
+    store: str, absent: list[str], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mistake that says what to install; memory needs none of them."""
+    for name in absent:
+        monkeypatch.setitem(sys.modules, name, None)
+    text = KEYS + '[[routes]]\nupstream = "https://x"\n[tokens]\nstore = "{}"\n'
+    assert loaded(tmp_path, text.format("memory")).tokens.store is None
+    with pytest.raises(ConfigError) as failed:
+        loaded(tmp_path, text.format(store))
+    (mistake,) = failed.value.mistakes
+    assert mistake.endswith(f"tokens.store: {words}; install it: pip install 'iam-proxy[shared]'")
+    assert "hunter2" not in mistake
 
 
 def test_the_choice_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,6 +33,8 @@ COUNT = "is not a count; expected a whole number from 1"
 ADDRESS = 'expected "HOST:PORT", "[::1]:PORT" or "unix:/path"'
 URL = "expected a URL such as https://my-project.eu.dataplatform.ovh.net"
 PATH = 'is not a path; expected one that begins with "/", without query or spaces'
+STORE = 'is no store; expected "memory", "file:PATH", "redis://HOST:PORT/DB" or "rediss://…"'
+REDIS = "is no URL of a Redis; expected redis://USER:PASSWORD@HOST:PORT/DB, or rediss:// with TLS"
 NOT_YET = "not yet supported; "
 
 # What stands behind GOOD (from line 8 on), and what is said of it.
@@ -73,7 +75,19 @@ BEHIND = {
     '[limits]\nmax_body_size = "1MiB"': f"F:9: limits.max_body_size: {NOT_YET}this version does not limit bodies",
     '[timeouts]\nconnect = "5 minutes"': f"F:9: timeouts.connect: {DURATION}",
     '[timeouts]\nconect = "5s"': "F:9: timeouts.conect: unknown key; did you mean connect?",
-    '[tokens]\nstore = "redis://x"': f"F:9: tokens.store: {NOT_YET}this version keeps tokens in memory",
+    '[tokens]\nstore = "disk"': f"F:9: tokens.store: {STORE}",
+    "[tokens]\nstore = 5": f"F:9: tokens.store: {STORE}",
+    '[tokens]\nstore = "file:"': f"F:9: tokens.store: {STORE}",
+    '[tokens]\nstore = "redis://:hunter2@"': f"F:9: tokens.store: {REDIS}",
+    '[tokens]\nstore = "redis://:hunter2@x:99999"': f"F:9: tokens.store: {REDIS}",
+    '[tokens]\nstore = "redis://:hunter2@x:0"': f"F:9: tokens.store: {REDIS}",
+    '[tokens]\nstore = "redis://:hunter#2@x"': f"F:9: tokens.store: {REDIS}",
+    '[tokens]\nstore = "redis://:hunter2@x/main"': f"F:9: tokens.store: {REDIS}",
+    '[tokens]\nstore = "redis://:hunter2@[::1"': f"F:9: tokens.store: {REDIS}",
+    '[tokens]\nstore = "rediss://:hunter2@x?ssl_cert_reqs=none"': "F:9: tokens.store: has the parameter "
+    "'ssl_cert_reqs'; expected none but ssl_ca_certs, ssl_certfile, ssl_keyfile, with rediss://",
+    '[tokens]\nstore = "redis://:hunter2@x?ssl_ca_certs=ca.pem"': "F:9: tokens.store: has the parameter "
+    "'ssl_ca_certs'; expected none but ssl_ca_certs, ssl_certfile, ssl_keyfile, with rediss://",
     '[log]\nformat = "xml"': "F:9: log.format: 'xml' is unknown; expected 'auto', 'console', 'json'",
     '[log]\nlevel = "loud"': "F:9: log.level: 'loud' is unknown; expected 'debug', 'info', 'warning', 'error'",
     '[log]\naccess = "yes"': "F:9: log.access: is not a truth value; expected true or false",
@@ -110,6 +124,10 @@ BEHIND = {
     '[[routes]]\npath = "/x"\nupstream = "https://x"\ninject = { query = "a", cookie = "b" }': "F:11: "
     'routes[1].inject: is no place for a credential; expected { header = "…", template = "… {token}" }, '
     '{ query = "…" } or { cookie = "…" }',
+    '[[routes]]\npath = "/x"\nupstream = "https://x"\nscrub = "yes"': "F:11: routes[1].scrub: is not a truth value; "
+    "expected true or false",
+    '[[routes]]\npath = "/x"\nupstream = "https://x"\nscrub = true\ncredential = "none"': "F:11: routes[1].scrub: has "
+    'nothing to hide on a route with credential = "none"',
     '[credentials.b]\napikey = 5\nsecretkey = "x"': f"F:9: credentials.b.apikey: {SECRET_FORMS}",
     '[credentials.b]\napikey = { env = 3 }\nsecretkey = "x"': f"F:9: credentials.b.apikey: {SECRET_FORMS}",
     '[credentials.b]\napikey = { evn = "hunter2" }\nsecretkey = "x"': f"F:9: credentials.b.apikey: {SECRET_FORMS}",

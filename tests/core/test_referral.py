@@ -71,6 +71,10 @@ LINES = [
     (b"Content-Location: //api.example/x\r\n", b"Content-Location: http://localhost:8080/x\r\n"),
     (b"Refresh: 5; url=https://api.example/x\r\n", b"Refresh: 5; url=http://localhost:8080/x\r\n"),
     (b'refresh: 0;URL="https://api.example/x"\r\n', b'refresh: 0;URL="http://localhost:8080/x"\r\n'),
+    (b"Refresh: 0 ; url = 'https://api.example/x' \r\n", b"Refresh: 0 ; url = 'http://localhost:8080/x'\r\n"),
+    (b"Refresh: 5, url=/x\r\n", b"Refresh: 5, url=/x\r\n"),
+    (b"Refresh: 5; url=\r\n", b"Refresh: 5; url=\r\n"),
+    (b'Refresh: 5; url="https://api.example/x\r\n', b'Refresh: 5; url="http://localhost:8080/x\r\n'),
     (b"Refresh: 5\r\n", b"Refresh: 5\r\n"),
     (
         b'Link: <https://api.example/2>; rel="next", <https://other/>; rel=x, </3>\r\n',
@@ -85,6 +89,14 @@ LINES = [
 def test_fields(said: bytes, read: bytes) -> None:
     """Location, Content-Location, Refresh and Link; what needs no change keeps its bytes."""
     assert PLAIN.lines([said], HOST) == [read]
+
+
+@pytest.mark.parametrize(
+    "value", [b"0" + b" " * 30_000 + b"x", b"1 " * 15_000 + b"x", b'0; url="' + b'" ' * 15_000 + b"x", b";" * 30_000]
+)
+def test_a_hostile_refresh_costs_no_more_than_its_length(value: bytes) -> None:
+    """As long as a header section may be: an expression that went back and forth in it would not end."""
+    assert PLAIN.lines([b"Refresh: %b\r\n" % value], GATEWAY) == [b"Refresh: %b\r\n" % value]
 
 
 COOKIES = [

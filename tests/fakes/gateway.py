@@ -5,6 +5,7 @@ import contextlib
 import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
+from typing import Any, cast
 
 from proxy.core.access import Access
 from proxy.core.address import Upstream
@@ -28,6 +29,8 @@ from tests.fakes.server import reset
 from tests.fakes.tokens import FakeSource
 
 PSEUDONYM = b"iam-proxy-test"
+# How long the loop may turn until something is so, in seconds: far more than anything takes.
+PATIENCE = 10.0
 
 
 class Time:
@@ -79,7 +82,7 @@ class RawClient:
             yield cls(reader, writer)
         finally:
             writer.close()
-            with contextlib.suppress(ConnectionError, ssl.SSLError):
+            with contextlib.suppress(OSError):
                 await writer.wait_closed()
 
     async def send(self, data: bytes) -> None:
@@ -169,20 +172,32 @@ class Bench:
         self.wire.sweep.tick()
         await self.turns(5)
 
-    async def until(self, condition: Callable[[], object]) -> None:
-        """Let the loop turn until something is so."""
-        async with asyncio.timeout(10):
-            while not condition():  # noqa: ASYNC110  what is waited for tells nobody that it has come
-                await asyncio.sleep(0)
-
     async def turns(self, count: int) -> None:
         """Let the loop turn, so that what is on its way on loopback arrives."""
         for _ in range(count):
             await asyncio.sleep(0)
 
+    async def until(self, condition: Callable[[], object]) -> None:
+        """Let the loop turn until it is so; never is a failure."""
+        async with asyncio.timeout(PATIENCE):
+            while not condition():  # noqa: ASYNC110  whatever may make it so has no event to wait for
+                await asyncio.sleep(0)
+
+    def connection(self) -> ClientConnection:
+        """Return the gateway's connection to its only client."""
+        (only,) = self.clients
+        return cast("ClientConnection", only)
+
     def client(self, tls: ssl.SSLContext | None = None) -> contextlib.AbstractAsyncContextManager[RawClient]:
         """Connect a client."""
         return RawClient.to(self.port, tls)
+
+
+def complaints() -> list[dict[str, Any]]:
+    """Return what the running loop complains of from now on: errors that nobody caught."""
+    heard: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: heard.append(context))
+    return heard
 
 
 def upstream(port: int, base: bytes = b"", host: str = "127.0.0.1", scheme: str = "http") -> Upstream:

@@ -101,6 +101,18 @@ async def always_ok(visit: Visit) -> None:
         await visit.send(OK)
 
 
+def bodies(*sizes: int) -> Script:
+    """Return a script that answers with bodies of these many bytes, and as the last for all that follow."""
+
+    async def script(visit: Visit) -> None:
+        while True:
+            await visit.request()
+            size = sizes[min(len(visit.origin.arrived), len(sizes)) - 1]
+            await visit.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + bytes(size))
+
+    return script
+
+
 @dataclass
 class RawOrigin:
     """A listening origin; `script` is run for each connection, `arrived` lists whole requests, `heads` heads."""

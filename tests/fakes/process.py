@@ -24,15 +24,15 @@ class Program:
 
     process: asyncio.subprocess.Process
 
-    async def event(self, name: str, **expected: object) -> dict[str, Any]:
-        """Read the log up to an event, and return it."""
+    async def event(self, *names: str, **expected: object) -> dict[str, Any]:
+        """Read the log up to the first event of one of these names, and return it."""
         assert self.process.stderr is not None
         while line := await self.process.stderr.readline():
             with contextlib.suppress(ValueError):
                 fact: dict[str, Any] = json.loads(line)
-                if fact["event"] == name and all(fact.get(key) == value for key, value in expected.items()):
+                if fact["event"] in names and all(fact.get(key) == value for key, value in expected.items()):
                     return fact
-        raise AssertionError(f"the log ended without {name!r}")
+        raise AssertionError(f"the log ended without {names!r}")
 
     async def line(self, part: str) -> str:
         """Read the output up to a line that holds a text, and return it."""

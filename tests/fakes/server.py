@@ -40,7 +40,9 @@ async def serving(visit: Visit, tls: ssl.SSLContext | None = None) -> AsyncItera
 
 
 def reset(writer: asyncio.StreamWriter) -> None:
-    """End a connection with a reset."""
+    """End a connection with a reset, if it has not ended."""
+    if writer.is_closing():
+        return
     linger = struct.pack("ii", 1, 0)
     writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
     writer.transport.abort()

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 
+from proxy.core.secret import Secret
 from proxy.core.token import Token
 
 FAR = 1e12
@@ -28,7 +29,13 @@ class FakeSource:
     refused: list[Hashable] = field(default_factory=list)
     replays_refused: list[Hashable] = field(default_factory=list)
     accepts: list[Hashable] = field(default_factory=list)
+    secrets: tuple[str, ...] = ()
     _current: Token | None = None
+
+    @property
+    def hidden(self) -> tuple[Secret, ...]:
+        """The secrets, and all tokens so far."""
+        return tuple(map(Secret, (*self.secrets, *(f"token-{number}" for number in range(1, self.number + 1)))))
 
     def current(self) -> Token | None:
         """Return the token at once, unless a gate is closed or there is an error."""

@@ -91,6 +91,7 @@ def chunks() -> dict[str, bytes]:
         "Content-Length in trailers": b"5\r\nhello\r\n0\r\nContent-Length: 5\r\n\r\n",
         "Transfer-Encoding in trailers": b"5\r\nhello\r\n0\r\nTransfer-Encoding: chunked\r\n\r\n",
         "trailer with a NUL": b"0\r\nX: \x00\r\n\r\n",
+        "trailer with a NUL behind many spaces": b"0\r\nX:" + b" " * 4000 + b"\x00\r\n\r\n",
         "full-width digits": b"\xef\xbc\x95\r\nhello\r\n0\r\n\r\n",
         "content of letters where a size belongs": b"5\r\nhello\r\nhello\r\n0\r\n\r\n",
     }

@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
-from tests.fakes.gateway import gateway_to
+from tests.fakes.gateway import complaints, gateway_to
 from tests.fakes.origin import OK, Script, Visit, raw_origin
+from tests.fakes.tokens import FakeSource
 
 pytestmark = pytest.mark.usefixtures("loop_factory")
 
@@ -41,6 +42,16 @@ async def test_pipelined_requests_with_bodies_are_answered_in_order(step: int) -
                 await bench.turns(1)
         bodies = [(await client.answer()).body for _ in range(30)]
     assert bodies == [b"/%d %b" % (n, b"" if n % 3 == 0 else b"b%d" % n * 50) for n in range(30)]
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+async def test_the_next_request_is_read_behind_one_whose_body_nobody_took(method: str) -> None:
+    """A request with a body that the gateway answers itself leaves the connection fit for the next."""
+    async with raw_origin(echo) as origin, gateway_to(origin.port) as bench, bench.client() as client:
+        await client.send(b"%b /iam/login HTTP/1.1\r\nHost: g\r\nContent-Length: 3\r\n\r\nabc" % method.encode())
+        denied = await client.answer()
+        assert (denied.status, denied.values(b"connection")) == (403, [])
+        assert (await client.get("/next")).body == b"/next "
 
 
 async def test_empty_lines_before_a_request_are_ignored() -> None:
@@ -174,3 +185,100 @@ async def test_a_body_that_stalls_is_cut_off() -> None:
         assert (await client.answer()).status == 408
         assert await client.ended()
     assert origin.arrived == []
+
+
+async def test_a_body_that_is_held_is_not_late() -> None:
+    """While a login is awaited its client is not read from: that it sends nothing more is not its fault."""
+    source = FakeSource(gate=asyncio.Event())
+    async with raw_origin() as origin, gateway_to(origin.port, source=source) as bench, bench.client() as client:
+        gate = source.gate
+        assert gate is not None
+        await client.send(b"POST / HTTP/1.1\r\nHost: g\r\nContent-Length: 10\r\n\r\n12345")
+        await bench.until(lambda: bench.connection().held > 0)
+        await bench.pass_time(301)
+        gate.set()
+        await client.send(b"67890")
+        assert (await client.answer()).status == 200
+    assert origin.arrived[0].body == b"1234567890"
+
+
+@pytest.mark.parametrize(
+    "framing", [b"Content-Length: 4\r\n\r\nbody", b"Transfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n"]
+)
+@pytest.mark.parametrize(("target", "status"), [(b"/iam/login", 403), (b"/", 502)])
+async def test_an_upload_that_no_origin_hears_leaves_the_connection_usable(
+    framing: bytes, target: bytes, status: int
+) -> None:
+    """Refused by a rule, or for want of an origin: a body that has come whole is no reason to close, nor to stall."""
+    async with gateway_to(1) as bench, bench.client() as client:
+        for _ in range(3):
+            await client.send(b"POST %b HTTP/1.1\r\nHost: g\r\n%b" % (target, framing))
+            answer = await client.answer()
+            assert (answer.status, answer.values(b"connection")) == (status, [])
+
+
+@pytest.mark.parametrize("whole", [True, False])
+async def test_a_request_cut_short_behind_another_is_none(whole: bool) -> None:
+    """A client that has ended will never send the rest: what was whole is answered, and the origin hears no more."""
+    body = b"hello" if whole else b"hell"
+    async with raw_origin(echo) as origin, gateway_to(origin.port) as bench, bench.client() as client:
+        await client.send(
+            b"GET /1 HTTP/1.1\r\nHost: g\r\n\r\nPOST /2 HTTP/1.1\r\nHost: g\r\nContent-Length: 5\r\n\r\n" + body
+        )
+        client.writer.write_eof()
+        assert (await client.answer()).body == b"/1 "
+        if whole:
+            assert (await client.answer()).body == b"/2 hello"
+        assert await client.ended()
+    assert len(origin.heads) == (2 if whole else 1)
+
+
+async def test_a_client_that_vanishes_with_more_behind_its_request() -> None:
+    """Reading goes on a little behind a request, so that a reset ends the exchange at once."""
+
+    async def never(visit: Visit) -> None:
+        await visit.request()
+        await visit.reader.read()
+
+    async with raw_origin(never) as origin, gateway_to(origin.port) as bench, bench.client() as client:
+        await client.send(b"GET / HTTP/1.1\r\nHost: g\r\n\r\nGET /2 HTTP/1.1\r\nHost: g\r\n\r\n")
+        await origin.asked(1)
+        client.reset()
+        await bench.until(lambda: bench.gateway.in_flight == 0)
+        await bench.until(lambda: bench.pool.open == 0)
+
+
+async def test_a_malformed_chunk_buys_no_time() -> None:
+    """What came before it in the same read does not count as a sign of life: the close lingers as any other."""
+    async with raw_origin() as origin, gateway_to(origin.port) as bench, bench.client() as client:
+        await client.send(b"POST / HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel")
+        await origin.asked(1)
+        await client.send(b"lo\r\nx\r\n")
+        assert (await client.answer()).status == 400
+        await bench.pass_time(3)
+        assert len(bench.clients) == 0
+
+
+async def test_a_reset_that_nobody_has_noticed_yet() -> None:
+    """A client that is not read from may be gone; ending its last answer finds out, and is no defect."""
+    gate = asyncio.Event()
+    heard = complaints()
+
+    async def early(visit: Visit) -> None:
+        await visit.head()
+        await visit.send(b"HTTP/1.1 200 OK\r\n\r\nx")
+        await gate.wait()
+        visit.writer.write_eof()
+        while await visit.reader.read(2**20):
+            pass
+
+    async with raw_origin(early) as origin, gateway_to(origin.port) as bench, bench.client() as client:
+        client.writer.write(b"POST / HTTP/1.0\r\nContent-Length: 50000000\r\n\r\n" + bytes(20_000_000))
+        await origin.asked(1)
+        await bench.until(lambda: bench.connection().held > 0)
+        client.reset()
+        await bench.turns(20)
+        gate.set()
+        await bench.facts(1)
+        await bench.clients.gone()
+    assert heard == []

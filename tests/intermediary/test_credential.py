@@ -63,6 +63,21 @@ async def test_keep_lets_the_callers_own_win() -> None:
     assert request.values(b"authorization") == [b"Bearer token-1"]
 
 
+@pytest.mark.parametrize(("credential", "sent"), [("default", [b"Bearer token-1"]), (None, [])])
+async def test_an_authorization_that_connection_names_goes_no_further(
+    credential: str | None, sent: list[bytes]
+) -> None:
+    """RFC 9110 §7.6.1: it was meant for the gateway, it says; not even `keep` passes it on."""
+    _, request = await arrived(
+        lambda route: replace(route, credential=credential, client_authorization="keep"),
+        "/",
+        "Connection: close, Authorization",
+        "Authorization: Basic bWluZQ==",
+    )
+    assert request is not None
+    assert request.values(b"authorization") == sent
+
+
 async def test_a_refusal_of_the_callers_own_says_nothing_of_ours() -> None:
     """401 goes to the caller; no login, no replay."""
 

@@ -48,6 +48,24 @@ async def test_interim_answers_do_not_reach_a_1_0_client() -> None:
         assert (await client.answer()).status == 200
 
 
+async def test_an_interim_answer_and_the_next_cut_in_two_anywhere() -> None:
+    """One read may hold an end and a beginning."""
+    whole = EARLY + OK
+
+    async def script(visit: Visit) -> None:
+        for cut in range(1, len(whole)):
+            await visit.request()
+            await visit.send(whole[:cut])
+            for _ in range(5):
+                await asyncio.sleep(0)
+            await visit.send(whole[cut:])
+
+    async with raw_origin(script) as origin, gateway_to(origin.port) as bench, bench.client() as client:
+        for _ in range(1, len(whole)):
+            await client.send(b"GET / HTTP/1.1\r\nHost: g\r\n\r\n")
+            assert [(await client.answer()).status for _ in range(2)] == [103, 200]
+
+
 async def test_a_hundred_interim_answers_cut_anywhere() -> None:
     """Each is parsed apart, wherever the reads end."""
 
@@ -246,3 +264,21 @@ async def test_an_answer_that_comes_while_the_request_still_goes() -> None:
             assert await client.reader.readuntil(word + b"\r\n") == b"%x\r\n%b\r\n" % (len(word), word)
         await client.send(b"0\r\n\r\n")
         assert await client.reader.readuntil(b"0\r\n\r\n") == b"0\r\n\r\n"
+
+
+@pytest.mark.parametrize("lines", [b"Expect: 100-continue\r\n" * 2, b"Expect: 100-continue, 100-Continue\r\n"])
+async def test_an_expectation_said_twice_is_one(lines: bytes) -> None:
+    """Nothing contradicts itself in it; a client that waits for `100 Continue` gets it."""
+
+    async def script(visit: Visit) -> None:
+        await visit.head()
+        await visit.send(CONTINUE)
+        assert await visit.reader.readexactly(4) == b"body"
+        await visit.send(OK)
+
+    async with raw_origin(script) as origin, gateway_to(origin.port) as bench, bench.client() as client:
+        await client.send(b"POST / HTTP/1.1\r\nHost: g\r\nContent-Length: 4\r\n%b\r\n" % lines)
+        assert (await client.answer()).status == 100
+        await client.send(b"body")
+        assert (await client.answer()).status == 200
+    assert origin.heads[0].lower().count(b"expect: ") == 1

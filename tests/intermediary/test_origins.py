@@ -12,7 +12,9 @@ import pytest
 
 from proxy.core.injection import Injection, Place
 from proxy.core.limits import MIB, Limits
-from tests.fakes.gateway import gateway_to, upstream
+from proxy.wire.client import ClientConnection
+from proxy.wire.origin import OriginConnection
+from tests.fakes.gateway import complaints, gateway_to, upstream
 from tests.fakes.origin import OK, UNAUTHORIZED, Visit, raw_origin
 from tests.intermediary.test_spool import content
 from tests.intermediary.test_upgrade import HANDSHAKE, SWITCH
@@ -293,3 +295,65 @@ async def test_an_injected_parameter_does_not_come_back_in_an_interim_answer() -
         interim, final = await client.answer(), await client.answer()
     assert final.values(b"link") == [b"</style.css>; rel=preload"]
     assert interim.values(b"link") == final.values(b"link")
+
+
+@pytest.mark.parametrize("status", [b"103 Early Hints", b"200 OK\r\nContent-Length: 0"])
+async def test_a_port_of_many_digits_is_no_port(status: bytes) -> None:
+    """Nor is it a defect of ours, in whichever answer."""
+    heard = complaints()
+
+    async def script(visit: Visit) -> None:
+        await visit.request()
+        await visit.send(b"HTTP/1.1 %b\r\nLink: <http://127.0.0.1:%b/>\r\n\r\n" % (status, b"1" * 5000))
+        await visit.reader.read()
+
+    async with raw_origin(script) as origin, gateway_to(origin.port) as bench, bench.client() as client:
+        await client.send(b"GET / HTTP/1.1\r\nHost: g\r\n\r\n")
+        assert ((await client.answer()).status, heard) == (int(status[:3]), [])
+
+
+async def test_a_connection_that_comes_back_in_the_turn_that_asks_for_one() -> None:
+    """The wait begins a turn later: what lies idle by then is not waited for."""
+
+    async def script(visit: Visit) -> None:
+        await visit.request()
+        await visit.origin.left.wait()
+        while True:
+            await visit.request()
+            await visit.send(OK)
+
+    one_only = Limits(max_origin_connections=1)
+    async with raw_origin(script) as origin, gateway_to(origin.port, limits=one_only) as bench, bench.client() as one:
+        await one.send(b"GET / HTTP/1.1\r\nHost: g\r\n\r\n")
+        await origin.asked(1)
+        first = bench.connection()
+        async with bench.client() as other:
+            await bench.until(lambda: len(bench.clients) == 2)
+            second = next(client for client in bench.clients if client is not first)
+            assert isinstance(second, ClientConnection)
+            assert isinstance(first.peer, OriginConnection)
+            there = first.peer
+            second.data_received(b"GET / HTTP/1.1\r\nHost: g\r\n\r\n")  # both in one turn of the loop
+            there.data_received(OK)
+            origin.left.set()
+            assert (await one.answer()).body == b"ok"
+            async with asyncio.timeout(3):
+                assert (await other.answer()).status == 200
+
+
+async def test_who_waits_for_a_connection_comes_before_who_comes_now() -> None:
+    """A connection that comes back is the first one's in line, not that of a busy client in the same turn."""
+    async with raw_origin() as origin, gateway_to(origin.port, limits=Limits(max_origin_connections=1)) as bench:
+        pool = bench.pool
+        taken = await pool.connect(1.0)
+        waiting = asyncio.create_task(pool.connect(5.0))
+        await bench.until(lambda: pool._waiting)
+        taken.clean = True
+        pool.give_back(taken)
+        assert pool.idle == 1
+        assert pool.take(careful=False) is None
+        assert await waiting is taken
+        taken.clean = True
+        pool.give_back(taken)
+        assert pool.take(careful=False) is taken
+        pool.give_back(taken)

@@ -16,7 +16,8 @@ from proxy.core.address import TcpAddress, Upstream
 from proxy.core.credential import Verification
 from proxy.core.timeouts import Timeouts
 from proxy.exchange import meant
-from proxy.wire.client import LINGER, ClientConnection
+from proxy.wire.client import ClientConnection
+from proxy.wire.client_deadlines import LINGER
 from tests.fakes.authority import Authority
 from tests.fakes.gateway import Bench, RawClient, gateway_to
 from tests.fakes.origin import RawOrigin, Script, Visit, always_ok, raw_origin

@@ -1,7 +1,10 @@
 """Trailers, both ways (RFC 9110 §6.5)."""
 
+from dataclasses import replace
+
 import pytest
 
+from proxy.core.injection import Injection, Place
 from tests.fakes.gateway import gateway_to
 from tests.fakes.origin import Script, Visit, raw_origin
 
@@ -92,3 +95,17 @@ async def test_trailers_come_with_a_replay() -> None:
         await client.send(POST + b"\r\n3\r\nabc\r\n0\r\nX-Sum: 1\r\n\r\n")
         assert (await client.answer()).status == 200
     assert [arrived.trailers for arrived in origin.arrived] == [b"X-Sum: 1\r\n"] * 2
+
+
+@pytest.mark.parametrize("spelling", [b"X-Api-Key", b"x-api-key", b"X_Api_Key", b"X-API_KEY"])
+async def test_a_trailer_is_no_way_to_a_credential(spelling: bytes) -> None:
+    """The field that the token goes into is none, however it is spelt."""
+    injection = Injection(Place.FIELD, b"X-Api-Key", b"", b"")
+    async with (
+        raw_origin() as origin,
+        gateway_to(origin.port, route=lambda route: replace(route, injection=injection)) as bench,
+        bench.client() as client,
+    ):
+        await client.send(POST + b"\r\n0\r\n%b: mine\r\nX-Sum: 1\r\n\r\n" % spelling)
+        assert (await client.answer()).status == 200
+    assert origin.arrived[0].trailers == b"X-Sum: 1\r\n"

@@ -104,6 +104,27 @@ async def test_much_data_both_ways() -> None:
     assert data[:-3] == b"".join(bytes((number % 256,)) * 65536 for number in range(size // 65536))
 
 
+async def test_a_client_that_ended_before_the_switch() -> None:
+    """Its end could not be passed on yet; it crosses behind the switch."""
+    gate = asyncio.Event()
+
+    async def late(visit: Visit) -> None:
+        await visit.request()
+        await gate.wait()
+        await visit.send(SWITCH)
+        assert await visit.reader.read() == b"early"
+        await visit.send(b"bye")
+
+    async with raw_origin(late) as origin, gateway_to(origin.port) as bench, bench.client() as client:
+        await client.send(HANDSHAKE + b"early")
+        await origin.got(1)
+        client.writer.write_eof()
+        await bench.until(lambda: bench.connection().ended)
+        gate.set()
+        await client.reader.readuntil(b"\r\n\r\n")
+        assert await client.reader.read() == b"bye"
+
+
 async def test_an_origin_that_ends_first() -> None:
     """The client sees the end; what it still sends arrives until it ends too."""
     heard = asyncio.get_running_loop().create_future()
@@ -294,3 +315,20 @@ async def test_a_websocket_to_a_route_without_a_credential() -> None:
         await opened(client)
         await client.send(b"x")
         assert await client.reader.readexactly(1) == b"x"
+
+
+async def test_a_switch_before_the_body_has_come() -> None:
+    """The rest of the body is the first that crosses; what lies behind it follows."""
+
+    async def script(visit: Visit) -> None:
+        await visit.head()
+        await visit.send(SWITCH.replace(b"websocket", b"x/1"))
+        await visit.send(await visit.reader.readexactly(14))
+
+    async with raw_origin(script) as origin, gateway_to(origin.port) as bench, bench.client() as client:
+        await client.send(
+            b"POST / HTTP/1.1\r\nHost: g\r\nConnection: Upgrade\r\nUpgrade: x/1\r\nContent-Length: 10\r\n\r\n01234"
+        )
+        await client.reader.readuntil(b"\r\n\r\n")
+        await client.send(b"56789tail")
+        assert await client.reader.readexactly(14) == b"0123456789tail"

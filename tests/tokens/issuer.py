@@ -1,7 +1,7 @@
 """An issuer of tokens that does what a test says, and a token source in front of it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
@@ -22,7 +22,8 @@ CREDENTIAL = replace(credential(), login_timeout=10.0)
 class FakeIssuer:
     """Issues `token-1`, `token-2`, … that live for `lifetime` and are stale after three quarters of it.
 
-    `failure` makes logins fail, a closed `gate` makes them wait, `logins` has the time of each.
+    `failure` makes logins fail, a closed `gate` makes them wait, `logins` has the time of each and `replaced` the token
+    that it was to take the place of.
     """
 
     clock: FakeClock
@@ -36,6 +37,9 @@ class FakeIssuer:
     issued: list[Token] = field(default_factory=list)
     takes: float = 0.0
     text: str = ""
+    random: Callable[[], float] = lambda: 0.0
+    ended: list[tuple[str, str]] = field(default_factory=list)
+    replaced: list[Token | None] = field(default_factory=list)
     reads: int = 0
     flying: int = 0
 
@@ -53,9 +57,10 @@ class FakeIssuer:
 
     async def issue(self, identity: Identity, instead_of: Token | None = None) -> Token:
         """Return a token, once the gate is open."""
-        del identity, instead_of
+        del identity
         sent_at = self.clock.time()
         self.logins.append(sent_at)
+        self.replaced.append(instead_of)
         self.flying += 1
         assert self.flying == 1, "two logins at a time"
         try:
@@ -70,10 +75,14 @@ class FakeIssuer:
         finally:
             self.flying -= 1
 
+    async def end(self, token: Token, identity: Identity) -> None:
+        """Note which session is ended."""
+        self.ended.append((token.value, identity.key))
+
     def token(self, sent_at: float) -> Token:
         """Return the token of a login."""
         text = self.text or f"token-{len(self.logins)}"
-        return Token.issued(text, sent_at, self.lifetime, 0.0, took=self.clock.time() - sent_at)
+        return Token.issued(text, sent_at, self.lifetime, self.random(), took=self.clock.time() - sent_at)
 
     async def _pass(self, seconds: float) -> None:
         over = asyncio.Event()

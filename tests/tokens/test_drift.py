@@ -13,8 +13,13 @@ class Clocks:
         self.clock = FakeClock()
         self.ahead = 1e9
         self.jumps: list[float] = []
-        self.drift = Drift(self.clock, self.wall, self.jumps.append)
+        self.drift = Drift(self.clock, self.wall, self.note)
         self.drift.start()
+
+    def note(self, seconds: float, since: float) -> None:
+        """Keep what is told."""
+        assert self.clock.time() - INTERVAL <= since < self.clock.time()
+        self.jumps.append(seconds)
 
     def wall(self) -> float:
         """Return the time of day."""

@@ -44,6 +44,20 @@ async def test_500_refusals_of_one_token_cost_one_login() -> None:
         assert [type(event) for event in it.events] == [LoginSucceeded, TokenRefused, LoginSucceeded]
 
 
+async def test_the_login_after_a_refusal_knows_which_token_was_refused() -> None:
+    """So that a store never hands it out again; a login ahead knows the one at hand, the first one none."""
+    async with running() as it:
+        first = current(it)
+        it.issuer.failure = DOWN
+        with pytest.raises(LoginUnavailable):
+            await it.reuse.renew(first, "a")
+        it.issuer.failure = None
+        await it.clock.elapse(1.25)
+        await it.clock.elapse(80.0)
+        second = it.issuer.issued[1]
+        assert it.issuer.replaced == [None, first, first, second]
+
+
 async def test_while_the_login_runs_nobody_gets_the_refused_token() -> None:
     """It is invalidated at once, however fresh: new callers wait for the one login."""
     async with running() as it:

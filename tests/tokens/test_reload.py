@@ -111,3 +111,4 @@ async def test_a_refusal_leaves_the_newer_token_of_another_source_alone() -> Non
 def test_the_cache_is_bounded() -> None:
     """A few hundred tokens, whatever the number of reloads."""
     assert token_cache(FakeClock()).maxsize == CACHE_SIZE
+    assert token_cache(FakeClock(), 1000).maxsize == 2000

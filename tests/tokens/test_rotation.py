@@ -3,6 +3,7 @@
 import pytest
 
 from proxy.core.backoff import PROBE_INTERVAL
+from proxy.core.secret import Secret
 from proxy.core.token_events import LoginFailed, LoginSucceeded, Outcome, Reason
 from proxy.errors import LoginRejected, LoginUnavailable
 from tests.tokens.clock import settled
@@ -130,3 +131,22 @@ async def test_a_secret_that_could_not_be_read_at_the_start() -> None:
         it.issuer.secret = "rotated"
         await it.clock.elapse(POLL)
         assert it.logins == 2
+
+
+async def test_what_answers_must_not_show_follows() -> None:
+    """The secrets behind the token and those that are tried, and the last four tokens; nothing before a login."""
+    async with running(settle=False) as it:
+        assert not it.reuse.hidden
+        await settled()
+        assert list(it.reuse.hidden) == [Secret("first"), Secret("token-1")]
+        it.issuer.secret = "rotated"
+        await it.clock.elapse(POLL)
+        assert list(it.reuse.hidden) == [Secret("rotated"), Secret("token-1"), Secret("token-2")]
+        it.issuer.secret, it.issuer.failure = "mistyped", WRONG
+        await it.clock.elapse(POLL)
+        assert it.reuse.hidden[:2] == (Secret("rotated"), Secret("mistyped"))
+        it.issuer.secret, it.issuer.failure = "right", None
+        await it.clock.elapse(400.0)
+        assert it.logins > 6
+        last = (Secret(token.value) for token in it.issuer.issued[-4:])
+        assert list(it.reuse.hidden) == [Secret("right"), *last]

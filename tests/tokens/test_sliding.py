@@ -128,7 +128,7 @@ async def test_a_jump_of_the_clock_makes_a_token_stale() -> None:
     async with running() as it:
         await it.clock.elapse(10.0)
         it.issuer.gate.clear()
-        it.reuse.distrust()
+        it.reuse.distrust(it.clock.time())
         assert it.reuse.current() is it.issuer.issued[0]
         await settled()
         assert it.logins == 2
@@ -136,12 +136,21 @@ async def test_a_jump_of_the_clock_makes_a_token_stale() -> None:
         assert await it.reuse.fresh() is it.issuer.issued[1]
 
 
+async def test_a_token_from_after_the_jump_is_spared() -> None:
+    """A request may have found its token dead, and a new one in its place, before the clocks were looked at."""
+    async with running() as it:
+        await it.clock.elapse(10.0)
+        it.reuse.distrust(since=999.0)
+        await it.clock.elapse(10.0)
+        assert it.logins == 1
+
+
 async def test_many_credentials_do_not_log_in_all_at_once_after_a_jump() -> None:
     """Each at its own moment, unless a request needs it sooner."""
     made = rig(random=0.5)
     made.reuse.start()
     await settled()
-    made.reuse.distrust(within=10.0)
+    made.reuse.distrust(made.clock.time() + 1.0, within=10.0)
     await made.clock.elapse(4.9)
     assert made.logins == 1
     await made.clock.elapse(0.1)
@@ -152,7 +161,7 @@ async def test_many_credentials_do_not_log_in_all_at_once_after_a_jump() -> None
 async def test_a_jump_without_a_token_changes_nothing() -> None:
     """What is not there cannot be stale."""
     made = rig()
-    made.reuse.distrust()
+    made.reuse.distrust(made.clock.time())
     assert (made.logins, made.clock.pending) == (0, [])
     await made.reuse.close()
 

@@ -1,6 +1,60 @@
-"""One timer for every deadline: none is met early, and none costs another its own."""
+"""One timer for every deadline."""
 
-from proxy.wire.sweep import Sweep
+import asyncio
+
+import pytest
+
+from proxy.wire.sweep import STEP, Sweep
+from tests.fakes.gateway import Time
+
+pytestmark = pytest.mark.usefixtures("loop_factory")
+
+
+class Deadline:
+    """Something that is watched: it tells when it has been told, or is broken."""
+
+    def __init__(self, sweep: Sweep, *, broken: bool = False) -> None:
+        self.broken = broken
+        self.told = asyncio.Event()
+        self.deadline = sweep.after(0)
+        sweep.watched.add(self)
+
+    def expired(self) -> None:
+        """Tell."""
+        if self.broken:
+            raise ZeroDivisionError
+        self.told.set()
+
+
+async def test_a_deadline_is_never_met_early_and_told_once() -> None:
+    """`now` may lie a whole step behind the clock."""
+    time = Time()
+    sweep = Sweep(time)
+    deadline = Deadline(sweep)
+    time.now += STEP
+    sweep.tick()
+    assert not deadline.told.is_set()
+    time.now += STEP
+    sweep.tick()
+    assert deadline.told.is_set()
+    deadline.told.clear()
+    time.now += STEP
+    sweep.tick()
+    assert not deadline.told.is_set()
+
+
+async def test_a_defect_in_one_deadline_does_not_end_the_others() -> None:
+    """The next tick has been asked for before anything is looked at."""
+    time = Time()
+    sweep = Sweep(time)
+    Deadline(sweep, broken=True)
+    time.now += 2 * STEP
+    with pytest.raises(ZeroDivisionError):
+        sweep.start(asyncio.get_running_loop())
+    other = Deadline(sweep)
+    time.now += 2 * STEP
+    await other.told.wait()
+    sweep.stop()
 
 
 class Partner:

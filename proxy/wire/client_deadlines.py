@@ -2,11 +2,12 @@
 
 import asyncio
 import contextlib
+import socket
 
 from proxy.core.timeouts import Timeouts
 from proxy.errors import RequestTimeout
 from proxy.wire.client_reader import ClientReader
-from proxy.wire.connection import DEAF, HEAD, Wire, waits_below
+from proxy.wire.connection import DEAF, HEAD, Connection, Wire
 from proxy.wire.state import Serving
 from proxy.wire.sweep import NEVER
 
@@ -27,17 +28,17 @@ class Stall:
     It runs beside the deadline of what the client sends: a client can be late with either.
     """
 
-    def __init__(self, connection: "ClientDeadlines", idle: float) -> None:
+    def __init__(self, connection: Connection, idle: float) -> None:
         self._connection = connection
         self._idle = idle
-        self._left = connection.unsent()
+        self._left = connection.transport.get_write_buffer_size()
         self._sweep = connection.wire.sweep
         self.deadline = self._sweep.after(idle)
         self._sweep.watched.add(self)
 
     def expired(self) -> None:
         """See whether anything has been taken since the last look."""
-        left = self._connection.unsent()
+        left = self._connection.transport.get_write_buffer_size()
         if left < self._left or not left:  # with nothing left it is not the client that we wait for
             self._left = left
             self.deadline = self._sweep.after(self._idle)
@@ -64,6 +65,7 @@ class ClientDeadlines(ClientReader):
         self._probes = 0
         self._linger_until = NEVER
         self._stall: Stall | None = None
+        self._deaf_below = False  # whether the transport below TLS has been told that the client has ended
 
     # --- what others may ask of it
     @property
@@ -152,21 +154,26 @@ class ClientDeadlines(ClientReader):
             self._body_late()
 
     def _linger_over(self) -> None:
-        """Close, if the last answer has left; whether the client still takes it, the stall tells.
-
-        Over TLS that says goodbye, which a client that only waits may never answer: it is waited for as long again.
-        """
-        self.deadline = self.wire.sweep.after(LINGER)
-        if self.unsent():
-            return
-        if self.transport.is_closing():
-            self.transport.abort()  # no reset: the kernel may have some of the answer left to send
+        """Close, if the last answer has left; whether the client still takes it, the stall tells."""
+        if self.secure:
+            self._goodbye_late()
+        elif self.transport.get_write_buffer_size():
+            self.deadline = self.wire.sweep.after(LINGER)
         else:
             self.close()
 
-    def unsent(self) -> int:
-        """Return how many bytes the kernel has not taken yet; below TLS none can be seen, and any count as one."""
-        return self.transport.get_write_buffer_size() or int(self.secure and waits_below(self.transport))
+    def _goodbye_late(self) -> None:
+        """Say goodbye; wait for the client's no longer than the answer takes to leave; then end from below."""
+        if self._deaf_below:
+            self.abort()
+            return
+        self.deadline = self.wire.sweep.after(LINGER)
+        if not self.transport.is_closing():
+            self.close()
+        elif not self.transport.get_write_buffer_size():
+            self._deaf_below = True
+            self.deadline = self.wire.sweep.after(self.timeouts.idle)
+            deafen(self.transport)
 
     def _body_late(self) -> None:
         if self.held or self.state is STARTED:  # it is not the client that is slow, or the answer's bytes count as well
@@ -208,7 +215,7 @@ class ClientDeadlines(ClientReader):
         self.wire.outbox.post()
         self._begin_stall()
         if (request is None or request.body.complete) and self.reading is HEAD and not self._unread:
-            if self.secure:
+            if self.secure:  # it has to say goodbye as well, which one that lies idle may never do
                 self.deadline = self.wire.sweep.after(LINGER)
             self.close()
             return
@@ -221,3 +228,15 @@ class ClientDeadlines(ClientReader):
                 self.transport.write_eof()
         elif self.ended or not self.secure:  # behind TLS's goodbye nothing more would be read: that comes later
             self.close()
+
+
+def deafen(transport: asyncio.Transport) -> None:
+    """End a TLS connection whose client says no goodbye: below TLS this reads as its end.
+
+    What waits there, in a buffer that cannot be seen, still leaves; `abort` would lose it.
+    """
+    given = transport.get_extra_info("socket")
+    if given is None:  # it has just gone
+        return
+    with contextlib.suppress(OSError), socket.fromfd(given.fileno(), given.family, given.type) as sock:
+        sock.shutdown(socket.SHUT_RD)  # of the connection, whichever descriptor is used

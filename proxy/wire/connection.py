@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import selectors
 import socket
 import struct
 from dataclasses import dataclass
@@ -221,13 +220,3 @@ class Connection(asyncio.Protocol):
                 if lower not in JUDGED:
                     return
         self._lines.append(name + b": " + value + b"\r\n")
-
-
-def waits_below(transport: asyncio.Transport) -> bool:
-    """Return whether something waits below TLS, in a buffer that cannot be seen, for the kernel to take it."""
-    sock = transport.get_extra_info("socket")
-    if sock is None:
-        return False
-    with selectors.DefaultSelector() as selector:
-        selector.register(sock.fileno(), selectors.EVENT_WRITE)
-        return not selector.select(0)

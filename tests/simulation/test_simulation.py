@@ -52,6 +52,12 @@ def test_2000_seeds(capsys: pytest.CaptureFixture[str]) -> None:
     look(summary(0, 2_000), 2_000, capsys)
 
 
+@pytest.mark.long
+def test_10000_seeds(capsys: pytest.CaptureFixture[str]) -> None:
+    """Others than those that are always run."""
+    look(summary(1_000_000, 10_000), 10_000, capsys)
+
+
 @pytest.mark.parametrize("seed", [3, 14, 159])
 def test_a_seed_has_one_history(seed: int) -> None:
     """Two runs of a seed are the same to the last event."""

@@ -75,7 +75,7 @@ class Doubt:
         return True
 
     def replaced(self, token: Token, now: float) -> None:
-        """Put a token on trial that came in the place of a refused one: the first replay with it is about to be sent."""
+        """Put a token on trial that came in the place of a refused one; the first replay with it is to be sent."""
         self._trial, self._trial_ends = token, now + TRIAL
 
     def on_trial(self, token: Token, now: float) -> bool:

@@ -6,7 +6,7 @@ WORKDIR /src
 # With the extra `shared`: replicas, which share tokens in a Redis, are what containers are run as.
 COPY requirements-shared.txt ./
 RUN python -m venv /opt/iam-proxy \
- && /opt/iam-proxy/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements-shared.txt
+ && /opt/iam-proxy/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps --require-hashes -r requirements-shared.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY proxy proxy
 RUN /opt/iam-proxy/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps . \

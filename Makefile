@@ -77,6 +77,9 @@ clean:  ## remove what was made
 	rm -rf $(VENV) $(SUPERSET) $(OIDC)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .import_linter_cache
 
 # --- the virtual environment, made anew when what it is made from changes
+# The locks are whole: pip is to take what they name and resolve nothing (it would find `coverage[toml]` of pytest-cov
+# unpinned as soon as there is a newer coverage); `pip check` says whether a lock has a hole.
+LOCKED := --quiet --disable-pip-version-check --no-deps --require-hashes -r
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "iam-proxy needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V). Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
@@ -85,13 +88,15 @@ $(VENV)/bin/python:
 
 $(VENV)/.installed: $(VENV)/bin/python requirements.txt pyproject.toml
 	@echo "== installing what the gateway needs"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@$(BIN)/python -m pip install $(LOCKED) requirements.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@$(BIN)/python -m pip check --quiet
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
 	@echo "== installing what the checks need"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@$(BIN)/python -m pip install $(LOCKED) requirements-dev.txt
+	@$(BIN)/python -m pip check --quiet
 	@touch $@
 
 # --- servers that the tests log in to, each where its own packages disturb nobody
@@ -103,5 +108,6 @@ $(OIDC)/node_modules/.installed: $(OIDC)/package-lock.json | tools
 $(SUPERSET)/.installed: $(PLATFORMS)/superset/requirements.txt
 	@echo "== installing Apache Superset in $(SUPERSET)"
 	@$(PYTHON) -m venv --clear $(SUPERSET)
-	@$(SUPERSET)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@$(SUPERSET)/bin/python -m pip install $(LOCKED) $<
+	@$(SUPERSET)/bin/python -m pip check --quiet
 	@touch $@

@@ -8,8 +8,8 @@ WORKDIR /src
 COPY requirements-shared.txt requirements-build.txt ./
 # With the extra `shared`: replicas, which share tokens in a Redis, are what containers are run as.
 RUN for part in iam-proxy build; do python -m venv /opt/$part || exit 1; done \
- && /opt/iam-proxy/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements-shared.txt \
- && /opt/build/bin/pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements-build.txt
+ && /opt/iam-proxy/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps --require-hashes -r requirements-shared.txt \
+ && /opt/build/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps --require-hashes -r requirements-build.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY proxy proxy
 # Without isolation nothing is fetched that is not locked.

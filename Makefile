@@ -90,6 +90,9 @@ clean:  ## remove what was made
 	rm -rf $(VENV) $(AUDIT) $(SUPERSET) $(OIDC)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .import_linter_cache
 
 # --- the virtual environment, made anew when what it is made from changes
+# The locks are whole: pip is to take what they name and resolve nothing (it would find `coverage[toml]` of pytest-cov
+# unpinned as soon as there is a newer coverage); `pip check` says whether a lock has a hole.
+AS_LOCKED := --quiet --disable-pip-version-check --no-deps --require-hashes -r
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "iam-proxy needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V). Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
@@ -98,19 +101,22 @@ $(VENV)/bin/python:
 
 $(VENV)/.installed: $(VENV)/bin/python requirements.txt requirements-build.txt pyproject.toml
 	@echo "== installing what the gateway needs"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt -r requirements-build.txt
+	@$(BIN)/python -m pip install $(AS_LOCKED) requirements.txt -r requirements-build.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@$(BIN)/python -m pip check --quiet
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
 	@echo "== installing what the checks need"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@$(BIN)/python -m pip install $(AS_LOCKED) requirements-dev.txt
+	@$(BIN)/python -m pip check --quiet
 	@touch $@
 
 $(AUDIT)/.installed: requirements-audit.txt
 	@echo "== installing pip-audit in $(AUDIT)"
 	@$(PYTHON) -m venv --clear $(AUDIT)
-	@$(AUDIT)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@$(AUDIT)/bin/python -m pip install $(AS_LOCKED) $<
+	@$(AUDIT)/bin/python -m pip check --quiet
 	@touch $@
 
 # --- servers that the tests log in to, each where its own packages disturb nobody
@@ -122,5 +128,6 @@ $(OIDC)/node_modules/.installed: $(OIDC)/package-lock.json | tools
 $(SUPERSET)/.installed: $(PLATFORMS)/superset/requirements.txt
 	@echo "== installing Apache Superset in $(SUPERSET)"
 	@$(PYTHON) -m venv --clear $(SUPERSET)
-	@$(SUPERSET)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@$(SUPERSET)/bin/python -m pip install $(AS_LOCKED) $<
+	@$(SUPERSET)/bin/python -m pip check --quiet
 	@touch $@

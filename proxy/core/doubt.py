@@ -17,8 +17,8 @@ class Doubt:
     """Refusals are believed until a replay with a newer token is refused as well; then they are doubted.
 
     A doubted refusal is believed if what refuses had accepted the very token, which ends the doubt, and once each time
-    that the backoff has passed (interface.md, "What a refusal costs"). A token that takes the place of a refused one
-    is on trial until something accepts it: any refusal then says what a refused replay says.
+    that the backoff has passed (interface.md, "What a refusal costs"). From the first replay with it until
+    something accepts it a newer token is on trial: any refusal of it then says what a refused replay says.
     All tokens are the current ones of their moments; times are seconds on one clock.
     """
 
@@ -75,7 +75,7 @@ class Doubt:
         return True
 
     def replaced(self, token: Token, now: float) -> None:
-        """Put a token on trial that has come in the place of a refused one."""
+        """Put a token on trial that came in the place of a refused one; the first replay with it is to be sent."""
         self._trial, self._trial_ends = token, now + TRIAL
 
     def on_trial(self, token: Token, now: float) -> bool:

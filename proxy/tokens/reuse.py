@@ -41,6 +41,9 @@ class Reuse:
         self._on_event = on_event
         self._doubt = Doubt()
         self._slides = credential.sliding
+        self._replacement: Token | None = None  # in the place of a refused one, before the first replay with it
+        self._unproven: Token | None = None  # likewise, where nobody could be replayed, until something accepts it
+        self._unreplayed = False  # the refusal that is being mended is of a request that cannot be replayed
         self._tokens: deque[Secret] = deque(maxlen=REMEMBERED)
         self._refresh = Refresh(
             issuer, credential, clock=clock, cache=cache, random=random, on_token=self._new, on_event=on_event
@@ -73,7 +76,7 @@ class Reuse:
     @property
     def listening(self) -> bool:
         """Whether `accepted` needs to be called: use extends the token's life, or refusals are doubtful."""
-        return self._slides or self._doubt.doubtful
+        return self._slides or self._unproven is not None or self._doubt.doubtful
 
     @property
     def hidden(self) -> tuple[Secret, ...]:
@@ -135,12 +138,15 @@ class Reuse:
         None if the refusal is doubted, or if there is no other token than this very text: pass it on as it came.
         Waits and raises as `token` does.
         """
-        if not self.invalidate(refused, what):
+        if not self._believed(refused, what):
             return None
         token = await self.token()
         if token.value == refused.value:
             self.replay_refused(token, what)
             return None
+        if token is self._replacement:  # the first replay with it puts it on trial
+            self._replacement = None
+            self._doubt.replaced(token, self._now())
         return token
 
     def invalidate(self, refused: Token, what: Hashable) -> bool:
@@ -149,6 +155,14 @@ class Reuse:
         A refusal of the current token that is believed makes an end of it, and one login begins for all who were
         refused. Late refusals, of a token that has been replaced or has expired, cost nothing.
         """
+        if refused is self._unproven:  # the second in a row that nobody can replay says what a refused replay says
+            self.replay_refused(refused, what)
+        current = refused is self._refresh.token
+        believed = self._believed(refused, what)
+        self._unreplayed = self._unreplayed or (current and believed)
+        return believed
+
+    def _believed(self, refused: Token, what: Hashable) -> bool:
         now = self._now()
         if refused is not self._refresh.token or now >= refused.expires_at:
             return True
@@ -175,14 +189,17 @@ class Reuse:
         """
         if self._slides:
             token.used(at)
+        if token is self._unproven:
+            self._unproven = None
         if self._doubt.doubtful and token is self._refresh.token:
             self._doubt.accepted(token, what)
 
     def _new(self, token: Token, reason: Reason) -> None:
         """A login has given a token; one that takes the place of a refused one has yet to prove itself."""
         self._tokens.append(Secret(token.value))
-        if reason is Reason.REFUSAL:
-            self._doubt.replaced(token, self._now())
+        self._replacement = token if reason is Reason.REFUSAL else None
+        self._unproven = self._replacement if self._unreplayed else None
+        self._unreplayed = False
 
     def _live(self) -> Token:
         """Return the live token, or raise why there is none."""

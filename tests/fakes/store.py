@@ -1,10 +1,12 @@
-"""A shared store in memory, on a clock and with faults that a test hands in."""
+"""A shared store in memory, on a clock and with faults that a test hands in; and what tests do with any store."""
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 from proxy.errors import StoreError
-from proxy.tokens.store import Kept
+from proxy.tokens.store import Kept, Lock, Store
 from tests.tokens.clock import FakeClock
 
 
@@ -74,3 +76,20 @@ class FakeLock:
         await self.store.turn("release")
         if self.store.locks.get(self.name) is self:
             del self.store.locks[self.name]
+
+
+@contextlib.asynccontextmanager
+async def locked(store: Store, name: str) -> AsyncIterator[Lock]:
+    """Hold the lock of a name, which is free."""
+    lock = await store.lock(name, 10.0)
+    assert lock is not None
+    try:
+        yield lock
+    finally:
+        await lock.release()
+
+
+async def put(store: Store, name: str, sealed: bytes, life: float = 100.0) -> None:
+    """Keep bytes under the lock of their own name."""
+    async with locked(store, name) as lock:
+        await lock.put(name, sealed, life)

@@ -1,7 +1,7 @@
 """What clients got: answers that are theirs, whole or visibly cut, and no trouble that could have been hidden."""
 
 from proxy.core.backoff import BUDGET, WINDOW
-from proxy.core.token_events import LoginFailed, LoginSucceeded, Reason
+from proxy.core.token_events import LoginFailed, LoginSucceeded, Reason, TokenEvent
 from tests.simulation.asked import Answer, Arrival, Asked
 from tests.simulation.checks import Checks, Knowledge
 from tests.simulation.history import History
@@ -79,16 +79,19 @@ class Judge:
     def _no_login(self, asked: Asked, known: Knowledge) -> bool:
         """Return whether the login did not work for a request, or might not be made."""
         ends = [
-            (at, event)
+            event
             for at, event in known.events
             if at <= asked.decided and isinstance(event, LoginFailed | LoginSucceeded)
         ]
-        if not ends or isinstance(ends[-1][1], LoginFailed) or self._checks.stopped(asked):
+        last = ends[-1] if ends else None
+        if not isinstance(last, LoginSucceeded) or last.lifetime < SHORT or self._checks.stopped(asked):
             return True
-        spent = [at for at, event in ends if isinstance(event, LoginFailed) or event.reason is Reason.REFUSAL]
-        return (
-            len(spent) >= BUDGET and spent[-BUDGET] > asked.decided - WINDOW - 10
-        ) or self._scenario.lives.shortest < SHORT
+        return self._spent(asked, known) or self._scenario.lives.shortest < SHORT
+
+    def _spent(self, asked: Asked, known: Knowledge) -> bool:
+        """Return whether the login budget was spent; logins count from their start, which lies before their end."""
+        ends = [at for at, event in known.events if charged(event) and at <= asked.decided]
+        return len(ends) >= BUDGET and ends[-BUDGET] > asked.decided - WINDOW - self._scenario.login_timeout
 
     # --- the origin's answers
     def _passed_on(self, asked: Asked, answer: Answer) -> None:
@@ -129,3 +132,8 @@ class Judge:
             self._broke("what can be replayed is", asked)
         if replayable and len(asked.arrivals) < 2 and arrival.hidden and not marked:
             self._broke("no refusal that could be hidden", asked, arrival.token)
+
+
+def charged(event: TokenEvent) -> bool:
+    """Return whether an event is the end of a login that counts."""
+    return isinstance(event, LoginFailed) or (isinstance(event, LoginSucceeded) and event.reason is Reason.REFUSAL)

@@ -27,7 +27,7 @@ def at_rest(running: Running, origin: Origin, history: History) -> None:
     pool = running.pool
     if running.gateway.in_flight or len(running.clients):
         history.broke("nothing is in flight without clients", running.gateway.in_flight, len(running.clients))
-    open_now = sum(not end.gone for end in origin.gateways_ends)
+    open_now = sum(not (end.gone or end.is_closing()) for end in origin.gateways_ends)
     if not pool.open == pool.idle == open_now or pool._waiting:
         history.broke("a pool at rest counts what it has", repr(pool), open_now)
 

@@ -297,3 +297,37 @@ async def test_refusals_that_nothing_replays_are_doubted_too() -> None:
             await settled()
             await it.clock.elapse(0.01)
         assert it.logins == 2
+
+
+async def test_a_refusal_that_can_be_replayed_is_believed_behind_one_that_could_not() -> None:
+    """Nothing has been replayed with the newer token: its first refusal costs a login and a replay."""
+    async with running() as it:
+        it.reuse.invalidate(current(it), "PUT /large")
+        await settled()
+        assert it.reuse.listening
+        assert await it.reuse.renew(current(it), "GET /") is it.issuer.issued[2]
+        assert it.logins == 3
+
+
+async def test_a_token_that_was_accepted_is_proven_though_nothing_could_be_replayed() -> None:
+    """The next upload that is refused found it dead: another login."""
+    async with running() as it:
+        it.reuse.invalidate(current(it), "PUT /large")
+        await settled()
+        it.reuse.accepted(current(it), "GET /", it.clock.time())
+        assert not it.reuse.listening
+        assert it.reuse.invalidate(current(it), "PUT /large")
+        await settled()
+        assert it.logins == 3
+
+
+async def test_waiters_that_have_left_leave_no_trial() -> None:
+    """The login came too late for those who were refused: what asks next is believed."""
+    async with running() as it:
+        it.issuer.gate.clear()
+        waiting = asyncio.create_task(it.reuse.renew(current(it), "GET /"))
+        await settled()
+        waiting.cancel()
+        it.issuer.gate.set()
+        await settled()
+        assert await it.reuse.renew(current(it), "GET /other") is it.issuer.issued[2]

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from proxy.errors import StoreDamaged, StoreError
-from proxy.tokens.store.file import FileLock, FileStore
+from proxy.tokens.store.file import FileStore
 from proxy.tokens.store.flock import taken
+from tests.fakes.store import locked, put
 
 NOBODY = 65534
 
@@ -39,23 +40,6 @@ async def store(path: Path, wall: Wall | None = None) -> AsyncIterator[FileStore
         yield made
     finally:
         await made.close()
-
-
-@contextlib.asynccontextmanager
-async def locked(made: FileStore, name: str) -> AsyncIterator[FileLock]:
-    """Hold the lock of a name, which is free."""
-    lock = await made.lock(name, 10.0)
-    assert lock is not None
-    try:
-        yield lock
-    finally:
-        await lock.release()
-
-
-async def put(made: FileStore, name: str, sealed: bytes, life: float = 100.0) -> None:
-    """Keep bytes under the lock of their own name."""
-    async with locked(made, name) as lock:
-        await lock.put(name, sealed, life)
 
 
 async def read(made: FileStore, name: str) -> bytes | None:

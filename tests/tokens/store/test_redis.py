@@ -11,9 +11,10 @@ import pytest
 from proxy.core.secret import Secret
 from proxy.core.store import StoreServer
 from proxy.errors import StoreDamaged, StoreError
-from proxy.tokens.store.redis import LOCK_LIFE, RedisLock, RedisStore
+from proxy.tokens.store.redis import LOCK_LIFE, RedisStore
 from tests.fakes.redis import RedisServer, certificate, free_port, redis_server
 from tests.fakes.server import serving
+from tests.fakes.store import locked, put
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "shared-tokens.md"
 
@@ -28,23 +29,6 @@ async def store(url: str) -> AsyncIterator[RedisStore]:
         yield made
     finally:
         await made.close()
-
-
-@contextlib.asynccontextmanager
-async def locked(made: RedisStore, name: str) -> AsyncIterator[RedisLock]:
-    """Hold the lock of a name, which is free."""
-    lock = await made.lock(name, 10.0)
-    assert lock is not None
-    try:
-        yield lock
-    finally:
-        await lock.release()
-
-
-async def put(made: RedisStore, name: str, sealed: bytes, life: float = 100.0) -> None:
-    """Keep bytes under the lock of their own name."""
-    async with locked(made, name) as lock:
-        await lock.put(name, sealed, life)
 
 
 async def read(made: RedisStore, name: str) -> bytes | None:

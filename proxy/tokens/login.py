@@ -143,26 +143,21 @@ async def _followed(session: aiohttp.ClientSession, request: LoginRequest, egres
 
 
 async def _sent(session: aiohttp.ClientSession, request: LoginRequest, proxy: EgressProxy | None) -> LoginAnswer:
+    to_proxy = {} if proxy is None or proxy.authorization is None else {"Proxy-Authorization": proxy.authorization}
+    plain = request.url.startswith("http:")  # then the proxy reads the request itself, in absolute form
     async with session.request(
         request.method,
         request.url,
-        headers=_fields(request),
+        headers=_fields(request) | (to_proxy if plain else {}),
         data=request.body or None,  # else aiohttp would give the type of nothing
         allow_redirects=False,
         proxy=None if proxy is None else str(proxy),
-        proxy_auth=_basic(proxy),
+        proxy_headers=None if plain else to_proxy,
     ) as response:
         if proxy is not None and response.status == PROXY_AUTHENTICATION_REQUIRED:  # of a login on plain http
             raise LoginUnavailable(cause=WRONG_LOGIN)
         body = decoded(await _bounded(response.content), response.headers.get("Content-Encoding", ""), MAX_ANSWER)
         return LoginAnswer(response.status, tuple(response.headers.items()), body)
-
-
-def _basic(proxy: EgressProxy | None) -> aiohttp.BasicAuth | None:
-    if proxy is None or proxy.login is None:
-        return None
-    user, _, password = proxy.login.reveal().partition(":")
-    return aiohttp.BasicAuth(user, password, "utf-8")
 
 
 def _fields(request: LoginRequest) -> dict[str, str]:
@@ -185,16 +180,10 @@ def _cause(error: Exception) -> str:
     match error:
         case aiohttp.ClientConnectorCertificateError(certificate_error=ssl.SSLCertVerificationError() as flaw):
             cause = f"the login's certificate does not verify: {flaw.verify_message}"
-        case aiohttp.ClientHttpProxyError(status=407):
-            cause = WRONG_LOGIN
-        case aiohttp.ClientHttpProxyError(status=status):
-            cause = f"the egress proxy refused a way to the login with status {status}"
-        case aiohttp.ClientProxyConnectionError(os_error=aiohttp.ClientConnectorDNSError()):
-            cause = "the egress proxy's host name has no address"
-        case aiohttp.ClientProxyConnectionError(os_error=inner):
-            cause = f"no connection to the egress proxy: {_cause(inner)}"
-        case aiohttp.ClientConnectorDNSError():
-            cause = "the login's host name has no address"
+        case aiohttp.ClientHttpProxyError() | aiohttp.ClientProxyConnectionError():
+            cause = _cause_at_proxy(error)
+        case aiohttp.ClientConnectorDNSError(host=host):
+            cause = f"the host name {host} has no address"
         case aiohttp.ClientConnectorError(os_error=inner):
             cause = f"no connection to the login: {_cause(inner)}"
         case aiohttp.ServerDisconnectedError():
@@ -206,6 +195,16 @@ def _cause(error: Exception) -> str:
         case _:
             cause = f"the login failed: {type(error).__name__}"
     return cause
+
+
+def _cause_at_proxy(error: aiohttp.ClientHttpProxyError | aiohttp.ClientProxyConnectionError) -> str:
+    match error:
+        case aiohttp.ClientHttpProxyError(status=status) if status == PROXY_AUTHENTICATION_REQUIRED:
+            return WRONG_LOGIN
+        case aiohttp.ClientHttpProxyError(status=status):
+            return f"the egress proxy refused a way to the login with status {status}"
+        case aiohttp.ClientProxyConnectionError(os_error=inner):
+            return f"no connection to the egress proxy: {_cause(inner)}"
 
 
 def _tls(verification: Verification) -> ssl.SSLContext:

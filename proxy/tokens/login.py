@@ -199,7 +199,7 @@ def _cause(error: Exception) -> str:
 
 def _cause_at_proxy(error: aiohttp.ClientHttpProxyError | aiohttp.ClientProxyConnectionError) -> str:
     match error:
-        case aiohttp.ClientHttpProxyError(status=status) if status == PROXY_AUTHENTICATION_REQUIRED:
+        case aiohttp.ClientHttpProxyError(status=407 | 401):  # as in proxy.wire.through
             return WRONG_LOGIN
         case aiohttp.ClientHttpProxyError(status=status):
             return f"the egress proxy refused a way to the login with status {status}"

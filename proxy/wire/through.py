@@ -15,13 +15,14 @@ from proxy.errors import EgressFailed
 MAX_HEAD = 16 * 1024
 START = b"HTTP/1."
 END = b"\r\n\r\n"
-PROXY_AUTHENTICATION_REQUIRED = 407
+# RFC 9110 §15.5.8; tinyproxy has 401 for wrong ones, and who else could have answered?
+WRONG_LOGIN = frozenset((407, 401))
 _STATUS = re.compile(rb"HTTP/1\.\d ([1-9]\d\d)(?: [^\r\n]*)?\r\n")
 
 MALFORMED = "The answer of the egress proxy is not valid HTTP."
 CLOSED = "The egress proxy closed the connection instead of opening a way to the platform."
 REFUSED = "The egress proxy refused a way to the platform with status {}; its operator knows why."
-WRONG_LOGIN = "The egress proxy wants a user and a password, or others than it got (status 407)."
+LOGIN = "The egress proxy wants a user and a password, or others than it got (status {})."
 
 
 async def open_way(sock: socket.socket, upstream: Upstream, proxy: EgressProxy) -> None:
@@ -36,10 +37,9 @@ async def open_way(sock: socket.socket, upstream: Upstream, proxy: EgressProxy) 
     while status < 200:  # noqa: PLR2004  interim answers (RFC 9110 §15.2)
         head, behind = await _head(sock, head)
         status, head = _status(head, proxy), behind
-    if status == PROXY_AUTHENTICATION_REQUIRED:
-        raise EgressFailed(WRONG_LOGIN, cause=f"{proxy} answered CONNECT with 407")
     if status >= 300:  # noqa: PLR2004  RFC 9110 §9.3.6: any of 2xx opens the way
-        raise EgressFailed(REFUSED.format(status), cause=f"{proxy} answered CONNECT with {status}")
+        words = LOGIN if status in WRONG_LOGIN else REFUSED
+        raise EgressFailed(words.format(status), cause=f"{proxy} answered CONNECT with {status}")
     if head:
         raise EgressFailed(MALFORMED, cause=f"{proxy} sent bytes behind its answer to CONNECT")
 

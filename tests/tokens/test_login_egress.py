@@ -104,13 +104,17 @@ async def test_the_environment_alone_decides_nothing(monkeypatch: pytest.MonkeyP
             "the egress proxy wants a user and a password, or others than it got",
         ),
         (
+            b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n",
+            "the egress proxy wants a user and a password, or others than it got",
+        ),
+        (
             b"HTTP/1.1 403 secret\r\nContent-Length: 0\r\n\r\n",
             "the egress proxy refused a way to the login with status 403",
         ),
         (b"", "the login closed the connection without an answer"),
         (b"SSH-2.0-OpenSSH\r\n\r\n", "the login failed: ClientResponseError"),
     ],
-    ids=["407", "403", "closed", "garbage"],
+    ids=["407", "401", "403", "closed", "garbage"],
 )
 async def test_a_proxy_that_opens_no_way(said: bytes, words: str, tmp_path: Path) -> None:
     """The cause says so, and which proxy it was; it is no refusal of the keys, and shows no secret."""

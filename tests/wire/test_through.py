@@ -13,7 +13,7 @@ from proxy.core.credential import Verification
 from proxy.core.egress import EgressProxy
 from proxy.errors import ConnectionFailed, EgressFailed, TlsCertificateFailed, TlsFailed
 from proxy.wire.dial import SLOW, dial, tls_context
-from proxy.wire.through import CLOSED, MALFORMED, MAX_HEAD, WRONG_LOGIN
+from proxy.wire.through import CLOSED, LOGIN, MALFORMED, MAX_HEAD
 from tests.fakes.forward import OPENED, answering, forward_to, proxy_at, silent
 from tests.fakes.origin import RawOrigin, Script, Visit, raw_origin
 from tests.fakes.server import serving
@@ -119,11 +119,12 @@ async def test_a_refusal(status: int) -> None:
     assert error.cause.endswith(f"answered CONNECT with {status}")
 
 
-async def test_wrong_credentials_of_the_proxy() -> None:
-    """407 is about them; they are not shown."""
-    said = b'HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm="x"\r\n\r\n'
+@pytest.mark.parametrize("status", [407, 401])
+async def test_wrong_credentials_of_the_proxy(status: int) -> None:
+    """407 is about them, and so is a 401 to CONNECT; they are not shown."""
+    said = b'HTTP/1.1 %d Proxy Authentication Required\r\nProxy-Authenticate: Basic realm="x"\r\n\r\n' % status
     error = await failure(answering(said), login="me:hunter2")
-    assert error.detail == WRONG_LOGIN
+    assert error.detail == LOGIN.format(status)
     assert "hunter2" not in f"{error.cause}{error.detail}{error!r}"
 
 

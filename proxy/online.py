@@ -65,15 +65,16 @@ class Flawed(Exception):
 
 @dataclass
 class Report:
-    """Says a line for each look, and whether one has `failed`; `slow` is told of those that take long."""
+    """Says a line for each look, and whether one has `failed`; `slow` hears of those that outlast `patience`."""
 
     say: Callable[[Mark, str], object]
     slow: Callable[[str], object]
+    patience: float = PROGRESS
     failed: bool = False
 
     async def look(self, what: str, looked: Coroutine[Any, Any, str]) -> bool:
         """Say what comes of a look; return whether all is well."""
-        timer = asyncio.get_running_loop().call_later(PROGRESS, self.slow, what)
+        timer = asyncio.get_running_loop().call_later(self.patience, self.slow, what)
         try:
             words = await looked
         except (GatewayError, Flawed) as error:
@@ -137,13 +138,11 @@ class Origin:
 class Looks:
     """All looks at one configuration, in order; what depends on one that failed is not tried."""
 
-    def __init__(
-        self, config: Config, report: Report, warn: Callable[[str], object], wall: Callable[[], float]
-    ) -> None:
+    def __init__(self, config: Config, report: Report, obtaining: Obtaining, wall: Callable[[], float]) -> None:
         self.config = config
         self.report = report
+        self.obtaining = obtaining
         self.wall = wall
-        self.obtaining = Obtaining(config.tokens.store, warn)
         self.reached: dict[Origin, bool] = {}
         self.obtained: dict[str, Obtained | None] = {}
 
@@ -151,13 +150,12 @@ class Looks:
         """Look at everything."""
         for origin in dict.fromkeys(map(Origin.of, self.config.routes)):
             self.reached[origin] = await self._origin(origin)
-        async with self.obtaining:
-            for name, credential in self.config.credentials.items():
-                self.obtained[name] = await self._credential(credential)
-            for rules in RouteTable(self.config.routes).rules:
-                await self._route(rules)
-            for obtained in filter(None, self.obtained.values()):
-                await obtained.end()
+        for name, credential in self.config.credentials.items():
+            self.obtained[name] = await self._credential(credential)
+        for rules in RouteTable(self.config.routes).rules:
+            await self._route(rules)
+        for obtained in filter(None, self.obtained.values()):
+            await obtained.end()
 
     # --- origins
     async def _origin(self, origin: Origin) -> bool:
@@ -175,7 +173,7 @@ class Looks:
         try:
             return agreed(connection.tls, self.wall())
         finally:
-            connection.close()
+            await connection.close()
 
     # --- credentials
     async def _credential(self, credential: Credential) -> Obtained | None:
@@ -184,7 +182,9 @@ class Looks:
             what = f"secret {credential.name}"
         else:
             proxy = credential.egress.proxy_for(recipe.url)
-            what = f"login {credential.name} at {recipe.url}{'' if proxy is None else f' by way of {proxy}'}"
+            what = f"login {credential.name} at {recipe.url.partition('?')[0]}"
+            if proxy is not None:
+                what += f" by way of {proxy}"
             for origin, reached in self.reached.items():
                 if not reached and origin.serves(recipe.url) and origin.egress == proxy:
                     self.report.skip(what, f"{origin} is not reached")
@@ -224,7 +224,7 @@ class Looks:
         except TimeoutError:
             raise UpstreamTimeout(cause=f"no answer within {within:g} s") from None
         finally:
-            connection.close()
+            await connection.close()
         words = f"{method.decode()} {path.decode()} gave {connection.status}"
         if fault := flaw(connection.status, connection.lines, connection.body, reject):
             raise Flawed(f"{words}; {fault}")
@@ -240,7 +240,8 @@ async def online(
 ) -> int:
     """Look at names, connections, logins and routes, and say a line for each; return 0 if all is well, else 1."""
     report = Report(say, slow)
-    await Looks(config, report, warn, wall).all()
+    async with Obtaining(config.tokens.store, warn) as obtaining:
+        await Looks(config, report, obtaining, wall).all()
     return 1 if report.failed else 0
 
 

@@ -22,6 +22,7 @@ class Once(asyncio.Protocol):
         self.lines: list[bytes] = []
         self.body = b""
         self.answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._lost = asyncio.Event()
         self._head = head
         self._size = 0
         self._parser = HttpResponseParser(self)
@@ -49,16 +50,20 @@ class Once(asyncio.Protocol):
         """Take what has come for the answer, if its head is there."""
         cause = "closed by the origin" if exc is None else str(exc)
         self._end(None if self.status else ConnectionTerminated(cause=cause))
+        self._lost.set()
 
     @property
     def tls(self) -> ssl.SSLObject | None:
         """The connection's TLS, None where it is plain."""
         return None if self._transport is None else self._transport.get_extra_info("ssl_object")
 
-    def close(self) -> None:
-        """End the connection."""
+    async def close(self) -> None:
+        """End the connection, and let go of the answer."""
+        if not self.answered.cancel() and not self.answered.cancelled():
+            self.answered.exception()  # which nobody may have asked for
         if self._transport is not None:
             self._transport.abort()
+            await self._lost.wait()
 
     # --- httptools
     def on_header(self, name: bytes, value: bytes) -> None:

@@ -17,7 +17,9 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from proxy.app import App
 from proxy.config import load
+from proxy.config.settings import Config
 from proxy.core.address import TcpAddress
+from proxy.online import online
 from tests.fakes.origin import RawOrigin
 from tests.fakes.platform import Platform
 from tests.fakes.server import serving
@@ -49,9 +51,8 @@ class Behind:
     port: int
     proxy: Tinyproxy
 
-    @contextlib.asynccontextmanager
-    async def gateway(self, *lines: str, **environ: str) -> AsyncIterator[App]:
-        """Run a gateway with these lines in its route and these variables in its environment."""
+    def config(self, *lines: str, **environ: str) -> Config:
+        """Return a configuration with these lines in its route, for an environment with these variables."""
         text = (
             f'[server]\nlisten = "127.0.0.1:0"\n[admin]\nlisten = ""\n'
             f'[credentials.main]\napikey = "key"\nsecretkey = "secret"\n'
@@ -59,7 +60,12 @@ class Behind:
         )
         file = self.folder / "gateway.toml"
         file.write_text("\n".join((text, *lines, "")))
-        async with running(load(str(file), environ)) as app:
+        return load(str(file), environ)
+
+    @contextlib.asynccontextmanager
+    async def gateway(self, *lines: str, **environ: str) -> AsyncIterator[App]:
+        """Run a gateway with such a configuration."""
+        async with running(self.config(*lines, **environ)) as app:
             yield app
 
     def key(self, user: str = "") -> str:
@@ -212,3 +218,16 @@ async def test_ways_are_not_shared_with_routes_that_go_directly(tmp_path: Path) 
             assert [await ask(app, path) for path in ("/", "/direct", "/", "/direct")] == [200] * 4
             assert [(pool.dialled, pool.reused) for pool in app.pools.values()] == [(1, 1), (1, 1)]
     assert len(it.proxy.asked) == 2
+
+
+async def test_a_check_by_way_of_the_proxy(tmp_path: Path) -> None:
+    """TLS, login and request, each by a way of its own; a wrong password is said to be one."""
+    async with behind(tmp_path, BASIC) as it:
+        said: list[tuple[str, str]] = []
+        for user, code in (("me:hunter2@", 0), ("me:wrong@", 1)):
+            config = it.config(it.key(user))
+            assert await online(config, lambda *line: said.append(line), lambda _: None, lambda _: None) == code
+    marks = [f"{words.split()[0]} {mark}" for mark, words in said]
+    assert marks == ["tls ok", "login ok", "route ok", "tls failed", "login not tried", "route not tried"]
+    assert "wants a user and a password, or others than it got (status 401" in said[3][1]
+    assert len(it.proxy.asked) == 4

@@ -12,7 +12,8 @@ import pytest
 import trustme
 
 from proxy.config import load
-from proxy.online import Flawed, Mark, Report, online
+from proxy.online import online
+from proxy.report import Flawed, Mark, Report
 from proxy.sandbox import Fault, Faults, Sandbox
 from tests.fakes.forward import forward_to
 from tests.fakes.origin import OK, Arrived, RawOrigin, Script, Visit, raw_origin

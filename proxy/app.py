@@ -10,12 +10,14 @@ import ssl
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from proxy.certificate import Certificate
 from proxy.client_keys import KeyWatch
 from proxy.config.settings import Config
 from proxy.core.address import Address, TcpAddress, Upstream
 from proxy.core.credential import Verification
+from proxy.core.egress import EgressProxy
 from proxy.core.events import Finished
 from proxy.core.hosts import Hosts
 from proxy.core.keys import Keys
@@ -39,7 +41,7 @@ from proxy.way import Way
 from proxy.wire.client import ClientConnection
 from proxy.wire.clients import Clients
 from proxy.wire.connection import Wire
-from proxy.wire.dial import tls_context
+from proxy.wire.dial import dial, tls_context
 from proxy.wire.flow import Outbox
 from proxy.wire.handshake import Handshake
 from proxy.wire.kept import spool_fault
@@ -86,7 +88,7 @@ class App:
         self.drift = Drift(loop, time.time, self._clock_jumped)
         # RFC 9110 §7.6.3: a name of its own for each gateway, so that one behind another is no loop.
         self.pseudonym = f"{NAME}-{os.urandom(4).hex()}".encode()
-        self.pools: dict[tuple[str, str, int, Verification], Pool] = {}
+        self.pools: dict[tuple[str, str, int, Verification, EgressProxy | None], Pool] = {}
         table = RouteTable(config.routes)
         self.ways = [self._way(rules) for rules in table.rules]
         keys = Keys()
@@ -129,12 +131,13 @@ class App:
         return Way(rules, pool, limits, self.pseudonym, source, credential.reject)
 
     def _pool(self, route: Route) -> Pool:
-        """Return the pool of a route's origin; routes to one origin share it, unless they verify it differently."""
+        """Return the pool of a route's origin, shared by all routes that verify and reach it in the same way."""
         upstream = route.upstream
-        key = (upstream.scheme, upstream.host, upstream.port, route.verification)
+        key = (upstream.scheme, upstream.host, upstream.port, route.verification, route.egress)
         if key not in self.pools:
             tls = _tls(upstream, route.verification)
-            self.pools[key] = Pool(self.wire, upstream, tls, self.config.limits.max_origin_connections)
+            limit = self.config.limits.max_origin_connections
+            self.pools[key] = Pool(self.wire, upstream, tls, limit, partial(dial, proxy=route.egress))
         return self.pools[key]
 
     @property

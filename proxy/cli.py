@@ -18,6 +18,7 @@ from proxy.process import no_core_dumps
 
 # interface.md, "Commands".
 FAILED, BAD_CONFIG = 1, 2
+COLOURS = {"ok": "green", "failed": "red", "not tried": "yellow"}
 
 CONFIG = click.option(
     "--config", metavar="FILE", help="Configuration (default: $IAM_PROXY_CONFIG, ./iam-proxy.toml, the environment)."
@@ -62,15 +63,15 @@ async def _run(settings: Config) -> int:
         output.flush()
 
 
-@main.command(cls=Command, epilog="iam-proxy check --config gateway.toml\niam-proxy check --health")
+@main.command(
+    cls=Command, epilog="iam-proxy check --config gateway.toml\niam-proxy check --online\niam-proxy check --health"
+)
 @CONFIG
-@click.option("--online", is_flag=True, help="Also look at DNS, TLS, the login and each route.")
+@click.option("--online", is_flag=True, help="Also try DNS, TLS, the logins and one request per route.")
 @click.option("--health", is_flag=True, help="Ask the running gateway's /readyz instead.")
 def check(config: str | None, online: bool, health: bool) -> None:  # noqa: FBT001  click's flags
     """Validate the configuration; every mistake is said at once."""
     settings = configured(config)
-    if online:
-        fail("check --online: not yet supported in this version")
     if health:
         from proxy.probe import health as ask  # noqa: PLC0415  the other commands start sooner without
 
@@ -79,6 +80,10 @@ def check(config: str | None, online: bool, health: bool) -> None:  # noqa: FBT0
         warn(warning)
     words = f"{count(len(settings.routes), 'route')}, {count(len(settings.credentials), 'credential')}"
     click.secho(f"{settings.source or 'the environment'}: {words}, no mistakes", fg="green")
+    if online:
+        from proxy.online import online as look  # noqa: PLC0415  the other commands start sooner without
+
+        finish(lambda: look(settings, mark, slow, warn))
 
 
 @main.command(cls=Command, epilog='iam-proxy token\ncurl -H "Authorization: Bearer $(iam-proxy token)" https://…')
@@ -150,6 +155,16 @@ def finish(main_: Callable[[], Coroutine[Any, Any, int]]) -> None:
 def warn(words: str) -> None:
     """Say on standard error what is not as it should be."""
     click.secho(f"warning: {words}", fg="yellow", err=True)
+
+
+def mark(word: str, words: str) -> None:
+    """Say what came of one look of a check."""
+    click.echo(f"{click.style(f'{word:<9}', fg=COLOURS[word])} {words}")
+
+
+def slow(what: str) -> None:
+    """Say on standard error what is under way."""
+    click.secho(f"…         {what}: no answer yet", dim=True, err=True)
 
 
 def fail(words: str) -> None:

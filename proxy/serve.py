@@ -49,6 +49,9 @@ async def serve(config: Config, output: Output) -> int:
         if app.clients.limit < config.limits.max_connections:
             words = "too few open files for limits.max_connections: fewer clients are accepted (see ulimit -n)"
             log.warning(words, files=app.files, wanted=config.limits.max_connections, accepted=app.clients.limit)
+        for route in config.routes:
+            if route.egress is not None:
+                log.info("through an egress proxy", route=route.label, proxy=str(route.egress))
         for address in app.addresses:
             log.info("listening", address=str(address), curl=curl(app, address))
         if admin is not None:

@@ -1,23 +1,23 @@
 """From validated tables to the values of `core`: defaults that depend on other keys, and what does not fit together."""
 
 import contextlib
-import ipaddress
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
 from types import MappingProxyType
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-from proxy.config import credentials, kinds, schema
+from proxy.config import credentials, kinds, proxies, schema
 from proxy.config.certificates import Certificates
 from proxy.config.lines import Path
 from proxy.config.secrets import File
 from proxy.config.settings import Admin, Config, Log, LogFormat, LogLevel, Server, Tokens
 from proxy.core.access import Access
-from proxy.core.address import Address, TcpAddress, Upstream
+from proxy.core.address import Address, TcpAddress, Upstream, loopback
 from proxy.core.credential import Credential, Verification
+from proxy.core.egress import Egress, EgressProxy
 from proxy.core.limits import Limits
 from proxy.core.needles import SHORTEST, hidden, too_short
 from proxy.core.route import ClientAuthorization, Route
@@ -44,6 +44,7 @@ class Build:
     routes: Sequence[schema.Route | None]
     mistake: Callable[[Path, str], None]
     folder: FilePath
+    environment: proxies.Environment
     warnings: list[str] = field(default_factory=list)
 
     def config(self, source: str | None) -> Config | None:
@@ -179,7 +180,24 @@ class Build:
             verification=Verification(self._file(given.ca_file), given.verify),
             timeouts=replace(self._timeouts(), **times),
             scrub=given.scrub,
+            egress=self._route_egress(index, given),
         )
+
+    def _route_egress(self, index: int, given: schema.Route) -> EgressProxy | None:
+        where = given.upstream
+        if given.egress_proxy not in {None, Egress()} and loopback(where.host):
+            self.warnings.append(f"routes[{index}]: egress_proxy is of no use; {where} is this machine")
+        path = ("routes", index, "egress_proxy")
+        return self._egress(path, given.egress_proxy, [str(where)]).proxy(where.scheme, where.host, where.port)
+
+    def _egress(self, path: Path, given: Egress | None, urls: Iterable[str]) -> Egress:
+        """Return what says how these URLs are reached: what is given, else the environment."""
+        if given is not None:
+            return given
+        for url in urls:
+            if flaw := self.environment.flaw(url):
+                self.mistake(path, flaw)
+        return self.environment.egress
 
     def _credential_of(self, index: int, given: schema.Route) -> str | None:
         """Return the name of a route's credential: the only one there is, where none is named."""
@@ -234,7 +252,15 @@ class Build:
         verify = base.verify if given.verify is None else given.verify
         self._verification_warning(f"credentials.{name}", verify=verify)
         verification = Verification(self._file(given.ca_file) or base.ca_file, verify)
-        return credentials.credential(name, given, route.upstream, verification)
+        made = credentials.credential(name, given, route.upstream, verification)
+        return replace(made, egress=self._login_egress(name, given, using))
+
+    def _login_egress(self, name: str, given: kinds.LoggingIn, using: Sequence[tuple[int, Route]]) -> Egress:
+        index, route = using[0]
+        like = self.routes[index] if credentials.defaulted(given) else None
+        chosen = like.egress_proxy if given.egress_proxy is None and like is not None else given.egress_proxy
+        urls = (url for _, url in credentials.told(given, route.upstream))
+        return self._egress(("credentials", name, "egress_proxy"), chosen, urls)
 
     def _plain_login(self, name: str, given: kinds.LoggingIn, using: Sequence[tuple[int, Route]]) -> None:
         for key, url in credentials.told(given, using[0][1].upstream):
@@ -268,13 +294,3 @@ def beyond_loopback(address: Address) -> bool:
 def insecure(upstream: Upstream) -> bool:
     """Return whether others could read what is sent there."""
     return upstream.scheme == "http" and not loopback(upstream.host)
-
-
-def loopback(host: str) -> bool:
-    """Return whether a host is this machine."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from proxy.config import later, schema
+from proxy.config import later, proxies, schema
 from proxy.config.build import Build
 from proxy.config.environment import nearest, overlay
 from proxy.config.kinds import KINDS, Credential
@@ -134,6 +134,7 @@ class Loading:
             routes=list(self._routes()),
             mistake=self.mistake,
             folder=self.context["folder"],
+            environment=proxies.environment(self.context["environ"]),
         )
         config = build.config(self.name)
         self.fail_if_mistaken()

@@ -5,11 +5,12 @@ from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from proxy.config import callers, parts
+from proxy.config import callers, parts, proxies
 from proxy.config.secrets import secret
 from proxy.config.units import duration, size
 from proxy.core.access import Network
 from proxy.core.address import Address, Upstream
+from proxy.core.egress import Egress
 from proxy.core.injection import Injection
 from proxy.core.store import StorePlace
 
@@ -45,6 +46,7 @@ def item(text: str, default: object = ...) -> Any:  # noqa: ANN401  a default is
     return Field(default, description=text)
 
 
+Proxied = Annotated[Egress | None, optional(proxies.given)]
 Inject = Annotated[Injection | None, optional(parts.injection)]
 
 
@@ -207,7 +209,11 @@ class Route(Section):
         'true: every byte of token and secrets becomes "*" in answers; asks for no coding, no range, no upgrade',
         default=False,
     )
-    egress_proxy: Later = item("an HTTP proxy on the way to the origin", default=None)
+    egress_proxy: Proxied = item(
+        '"http://proxy.corp:3128", perhaps with USER:PASSWORD@ before the host: the way out, by CONNECT; "": none; '
+        "default: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY of the environment; never for loopback",
+        default=None,
+    )
     timeouts: RouteTimeouts = item("any of connect, response, idle, for this route", default={})
 
 

@@ -1,5 +1,6 @@
 """Where to listen and where to send."""
 
+import ipaddress
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -49,3 +50,14 @@ class Upstream:
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self.authority.decode()}{self.base_path.decode('latin-1')}"
+
+
+def loopback(host: str) -> bool:
+    """Return whether a host, a lower-case name or an IP literal without brackets, is this machine."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from proxy.core.egress import Egress
 from proxy.core.held import Held
 from proxy.core.logout import Logout
 from proxy.core.recipe import Recipe
@@ -35,7 +36,7 @@ class Credential:
     """`[credentials.NAME]`, of whatever kind; times in seconds.
 
     `ttl` is the life of a token whose login does not tell. With `sliding` it counts from the last use. No token
-    serves longer than `max_age`. `logout` ends a session that is no longer needed.
+    serves longer than `max_age`. `logout` ends a session that is no longer needed. `egress` is the way to both.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Credential:
     verification: Verification = Verification()
     reject: tuple[Reject, ...] = DEFAULT_REJECT
     logout: Logout | None = None
+    egress: Egress = Egress()
 
     def token(self, text: str, sent_at: float, lifetime: float | None, random: float, took: float = 0.0) -> Token:
         """Return the token of a login sent at `sent_at` that took so long; `lifetime` None: the login did not tell."""

@@ -64,6 +64,11 @@ class Recipe(Protocol):
     """How one kind of credential logs in."""
 
     @property
+    def url(self) -> str:
+        """Where the secrets are sent."""
+        ...
+
+    @property
     def sources(self) -> Mapping[str, SecretSource]:
         """The secrets that the login needs, by names of the recipe's own."""
         ...

@@ -48,6 +48,7 @@ CALLERS = {
     "absolute": Removal("if not (self.table.names(request.host) or self._meant(client, request.host)):", "if False:"),
     "trace": Removal("    if method.upper() in NEVER_FORWARDED:", "    if False:"),
     "login-path": Removal("return LOGIN_PATHS if isinstance(given, kinds.Apikey) else ()", "return ()"),
+    "deny": Removal("            if self.deny is not None and self.deny", "            if False and self.deny"),
     "spelling": Removal("decoded(path).replace(", "path.replace("),
     "other-route": Removal("        if found is not self._longest(name, plain(path)):", "        if False:"),
     "allow": Removal("            if self.allow is not None and not", "            if False and not"),
@@ -87,12 +88,8 @@ WAY = {
     "plain-login": Removal('            if split.scheme == "http" and not', "            if False and not"),
     "false-origin": Removal("    if not verification.verify:", "    if True:"),
     "false-login": Removal("    if not verification.verify:", "    if True:"),
-    "cut-short": Removal(
-        "    except ssl.SSLError:\n        return False", "    except ssl.SSLError:\n        return True"
-    ),
     "login-redirect": Removal("return target if same else None", "return target"),
     "token-lines": Removal("        if not sendable(value):", "        if False:"),
-    "bomb": Removal("member.decompress(body, limit + 1 - len(plain))", "member.decompress(body)"),
     "others-token": Removal("self.sources[route.credential],", "next(iter(self.sources.values())),"),
     "cookies": Removal(
         "        return self._referral.lines(lines, request.host, request.scheme)",

@@ -13,7 +13,7 @@ SUPERSET  := .superset
 AUDIT := .audit
 
 .DEFAULT_GOAL := help
-.PHONY: help tools run test test-long lint types imports unit audit format example lock lock-platforms bench clean
+.PHONY: help tools run test test-long mutate lint types imports unit audit format example lock lock-platforms bench clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -26,9 +26,13 @@ run: $(VENV)/.installed  ## start the gateway: with iam-proxy.toml or IAM_PROXY_
 # --- to check it
 test: lint types imports unit  ## the whole check
 
-test-long: $(VENV)/.installed-dev $(SUPERSET)/.installed  ## what takes long: large bodies, many seeds, Apache Superset
+test-long: $(VENV)/.installed-dev $(SUPERSET)/.installed  ## what takes long: large bodies, many seeds, mutate, Apache Superset
 	@echo "== tests that take long"
 	@$(BIN)/python -m pytest -m long -o addopts="--strict-markers --strict-config -v"
+
+mutate: $(VENV)/.installed-dev  ## take each defence of docs/threat-model.md out of a copy; its test has to fail
+	@echo "== defences taken out"
+	@$(BIN)/python -m tests.threats
 
 lint: $(VENV)/.installed-dev
 	@echo "== ruff"

@@ -61,3 +61,14 @@ def test_what_is_locked_has_hashes() -> None:
         lines = [line for line in text.splitlines() if line.strip()]
         assert len(lines) > 3
         assert [line for line in lines if not re.match(r"[a-z0-9-]+==\S+ .*--hash=sha256:", line)] == []
+
+
+def test_make_installs_nothing_that_is_not_locked() -> None:
+    """With pip by hashes, or nothing but what lies here; with npm what its own lock names."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    locked = re.findall(r"^AS_LOCKED := (.*)$", makefile, re.MULTILINE)
+    assert [{"--no-deps", "--require-hashes", "-r"} <= set(each.split()) for each in locked] == [True]
+    installs = re.findall(r"pip install (.*)", makefile)
+    assert len(installs) == 5
+    assert all("$(AS_LOCKED)" in each or "--no-build-isolation --no-deps --editable ." in each for each in installs)
+    assert re.findall(r"npm .* (ci|i|install)$", makefile, re.MULTILINE) == ["ci"]

@@ -10,22 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.image import Image, build
+from tests.fakes.image import Image
 from tests.fakes.process import Program, program
 from tests.fakes.redis import free_port
 from tests.test_cli import address_of, get, keys
 
-ROOT = Path(__file__).parent.parent
 # What our own layers may weigh, in bytes; what a pull costs is less, for layers travel compressed.
 HEAVIEST = 60e6
 
 pytestmark = pytest.mark.long  # some 45 s: two virtual environments and a wheel
-
-
-@pytest.fixture(scope="module")
-def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
-    """The image, built once."""
-    return build(ROOT, tmp_path_factory.mktemp("image"))
 
 
 @contextlib.asynccontextmanager

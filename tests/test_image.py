@@ -1,4 +1,4 @@
-"""The image's recipe, read as text: what can be seen of it without building it (deploy/test_image_runs.py does that)."""
+"""The image's recipe, read as text: what can be seen of it without building it, as deploy/test_image_runs.py does."""
 
 import json
 import re

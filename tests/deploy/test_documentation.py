@@ -102,7 +102,7 @@ def test_the_secrets_are_those_of_the_manifests(made: Path) -> None:
 
 
 async def test_the_store_of_the_manifests(made: Path, tmp_path: Path) -> None:
-    """A real Redis as the manifest starts it, with the page's users, keeps a token at the page's URL, for that alone."""
+    """A real Redis, started as by the manifest, with the page's users, keeps a token at the page's URL alone."""
     (container,) = manifests.containers(manifests.named("Deployment", "iam-proxy-redis"))
     secret = made / "iam-proxy-redis"
     here = {"/tmp": str(tmp_path), "/run/secrets/redis/users.acl": str(secret / "users.acl")}

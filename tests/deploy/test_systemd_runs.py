@@ -34,7 +34,7 @@ fact answer "$(ask $gateway/qb/query)"
 fact upload "$(head -c 3000000 /dev/zero | ask --data-binary @- $gateway/echo/x)"
 process=/proc/$(of MainPID)
 fact shut "$(grep -E '^(CapPrm|CapBnd|NoNewPrivs|Seccomp):' $process/status | tr -s '\\t\\n' '  ')"
-fact user "$(stat --format %U $process/status | grep -c root || :)"
+fact root "$(grep -cE '^Uid:.0\\b' $process/status || :)"
 fact tokens "$(stat --format %a /var/lib/private/iam-proxy/tokens.json)"
 """
 RELOADS = """
@@ -94,7 +94,7 @@ async def test_a_life_under_systemd(image: Image, tmp_path: Path) -> None:
         "answer": "200",
         "upload": "200",
         "shut": f"CapPrm: {none} CapBnd: {none} NoNewPrivs: 1 Seccomp: 2",
-        "user": "0",
+        "root": "0",
         "tokens": "600",
         "reloaded": "same",
         "restarted": "another: 200",

@@ -48,14 +48,15 @@ fact reloaded "$([ "$before" = "$(of MainPID)" ] && echo same)"
 # curl's exit code 7 is a refused connection. A request that reaches the one that ends in its last moment may be cut.
 RESTARTS = """
 while [ ! -e /tmp/restarted ]; do
-  ask $gateway/qb/query >> /tmp/answers && echo >> /tmp/answers || echo "$?" >> /tmp/failures
-done &
+  status=$(ask $gateway/qb/query) && echo "answered $status" || echo "failed $?"
+done > /tmp/ends &
 systemctl restart iam-proxy.service
 touch /tmp/restarted
 wait $!
 fact restarted "$([ "$before" = "$(of MainPID)" ] || echo another)"
-fact answers "$(grep -x 200 /tmp/answers | sort --unique)"
-fact refused "$(grep -cx 7 /tmp/failures || :)"
+fact answers "$(grep answered /tmp/ends | sort --unique)"
+fact refused "$(grep -cx 'failed 7' /tmp/ends || :)"
+cat /tmp/ends
 """
 HANGS = """
 mkdir /etc/systemd/system/iam-proxy.service.d
@@ -103,7 +104,7 @@ async def test_a_life_under_systemd(image: Image, tmp_path: Path) -> None:
         "tokens": "600",
         "reloaded": "same",
         "restarted": "another",
-        "answers": "200",
+        "answers": "answered 200",
         "refused": "0",
         "hung": "200",
         "ended": "success 0",

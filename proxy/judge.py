@@ -3,7 +3,7 @@
 from proxy.core.access import Access, within
 from proxy.core.cors import Cors, cross_site, offered, origin_of
 from proxy.core.events import Finished
-from proxy.core.forwarded import forwarded
+from proxy.core.forwarded import HOPS, forwarded
 from proxy.core.hosts import Hosts, local, split_authority
 from proxy.core.keys import Keys, take_key
 from proxy.core.routing import RouteTable, Rules
@@ -106,8 +106,10 @@ class Judge:
             raise HostNotAllowed  # a client of 1.0 that names no host is no browser
         # A proxy passes on the name that was rebound, beside a Host of its own making.
         told = request.told
-        if told is not None and told.host != request.host and not all(map(self.hosts.answered, told.hosts)):
-            raise HostNotAllowed
+        if told is not None and told.host != request.host:
+            hosts = told.hosts
+            if len(hosts) > HOPS or not all(map(self.hosts.answered, hosts)):
+                raise HostNotAllowed
 
     def _meant(self, client: ClientConnection, authority: bytes) -> bool:
         """Return whether an authority names the gateway itself, as this client reaches it."""

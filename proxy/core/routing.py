@@ -16,13 +16,17 @@ SHORT = 256  # bytes; longer paths are judged each time
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """A route, its place in the configuration, and what is derived from it once: patterns, the Allow field."""
+    """A route, its place in the configuration, and what is derived from it once: patterns, the Allow field.
+
+    `base` is the plain form of the upstream's base path, which no path leads out of.
+    """
 
     index: int
     route: Route
     deny: re.Pattern[bytes] | None
     allow: re.Pattern[bytes] | None
     methods: str
+    base: bytes = b""
     passed: set[bytes] = field(default_factory=set, compare=False, repr=False)  # paths that were let through
 
     def judge(self, method: bytes, path: bytes) -> None:
@@ -30,15 +34,20 @@ class Rules:
         route = self.route
         if route.methods is not None and method not in route.methods:
             raise MethodNotAllowed(self.methods)
-        if path in self.passed or (self.deny is None and self.allow is None):
+        if path in self.passed or (self.deny is None and self.allow is None and not self.base):
             return
-        self._judge_path(path)
+        self.judge_path(path)
         if route.strip_prefix:
-            self._judge_path(stripped(path, route))
-        if len(self.passed) < REMEMBERED and len(path) < SHORT:
+            self.judge_path(stripped(path, route))
+        if self.base:
+            self._judge_sent(plain(outgoing(path, route)))
+        if len(path) < SHORT:
+            if len(self.passed) >= REMEMBERED:  # anew: whoever comes first with many does not fill it for ever
+                self.passed.clear()
             self.passed.add(path)
 
-    def _judge_path(self, path: bytes) -> None:
+    def judge_path(self, path: bytes) -> None:
+        """Let a path pass, or raise PathDenied."""
         judged = plain(path)
         # An origin may also take dot segments for names.
         for reading in (judged, path) if b"/.." in path else (judged,):
@@ -46,6 +55,13 @@ class Rules:
                 raise PathDenied
             if self.allow is not None and not self.allow.match(reading):
                 raise PathDenied
+
+    def _judge_sent(self, path: bytes) -> None:
+        """See that a path stays below the upstream's own, and is not denied there unless all of that is."""
+        if path != self.base and not path.startswith(self.base + b"/"):
+            raise PathDenied
+        if self.deny is not None and self.deny.match(path) and not self.deny.match(self.base):
+            raise PathDenied
 
 
 def stripped(path: bytes, route: Route) -> bytes:
@@ -122,4 +138,5 @@ def rules_of(index: int, route: Route) -> Rules:
         deny=prefixes(route.deny),
         allow=prefixes(route.allow),
         methods=b", ".join(sorted(route.methods or ())).decode(),
+        base=plain(route.upstream.base_path) if route.upstream.base_path else b"",
     )

@@ -33,10 +33,18 @@ JUDGED = frozenset(
         b"access-control-request-private-network",
     )
 )
-# What the gateway writes anew on every request it forwards, or decides by.
+# What else proxies tell of their clients: of one that is trusted it crosses, of nobody else.
+TOLD = frozenset((b"x-forwarded-port", b"x-forwarded-prefix", b"x-forwarded-server", b"x-real-ip"))
+# What some origins take for the method or the target, whatever the request line says: it is judged likewise.
+OTHER_METHOD = frozenset((b"x-http-method", b"x-http-method-override", b"x-method-override"))
+OTHER_TARGET = frozenset((b"x-original-url", b"x-rewrite-url"))
+# Noted of a request, and left among its lines.
+NOTED = JUDGED | TOLD | OTHER_METHOD | OTHER_TARGET
+# What the gateway writes anew on every request it forwards, or decides by. `Forwarded` says what X-Forwarded-* say, and
+# to CGI the others are them (RFC 3875 §4.1.18).
 REQUEST_CONTROL = (
     HOP_BY_HOP
-    | JUDGED
+    | NOTED
     | {
         b"host",
         b"content-length",
@@ -45,9 +53,13 @@ REQUEST_CONTROL = (
         b"via",
         b"authorization",
         b"proxy-authorization",
+        b"forwarded",
         b"x-forwarded-for",
         b"x-forwarded-host",
         b"x-forwarded-proto",
+        b"x_forwarded_for",
+        b"x_forwarded_host",
+        b"x_forwarded_proto",
         b"x-request-id",
         b"x-proxy-key",
     }

@@ -9,6 +9,11 @@ from proxy.core.paths import joined, plain, prefixes
 from proxy.core.route import Route
 from proxy.errors import MethodNotAllowed, NoRoute, PathDenied
 
+# A URL up to its path: with a scheme, or what reads as an authority and as a path alike (RFC 3986 §4.2).
+ORIGIN = re.compile(rb"\A[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
+AUTHORITY = re.compile(rb"\A//[^/]*")
+BEHIND_PATH = re.compile(rb"[?#].*", re.DOTALL)
+
 # How many paths that passed are remembered by each route, so that they need not be judged again.
 REMEMBERED = 1024
 SHORT = 256  # bytes; longer paths are judged each time
@@ -36,9 +41,9 @@ class Rules:
             raise MethodNotAllowed(self.methods)
         if path in self.passed or (self.deny is None and self.allow is None and not self.base):
             return
-        self.judge_path(path)
+        self._judge_path(path)
         if route.strip_prefix:
-            self.judge_path(stripped(path, route))
+            self._judge_path(stripped(path, route))
         if self.base:
             self._judge_sent(plain(outgoing(path, route)))
         if len(path) < SHORT:
@@ -46,8 +51,15 @@ class Rules:
                 self.passed.clear()
             self.passed.add(path)
 
-    def judge_path(self, path: bytes) -> None:
-        """Let a path pass, or raise PathDenied."""
+    def judge_target(self, url: bytes) -> None:
+        """Let what is asked for beside the request line pass, a path or a URL, or raise PathDenied."""
+        path = ORIGIN.sub(b"", BEHIND_PATH.sub(b"", url))
+        for reading in {path, AUTHORITY.sub(b"", path)}:
+            self._judge_path(reading)
+            if self.base:
+                self._judge_sent(plain(reading))
+
+    def _judge_path(self, path: bytes) -> None:
         judged = plain(path)
         # An origin may also take dot segments for names.
         for reading in (judged, path) if b"/.." in path else (judged,):

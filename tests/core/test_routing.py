@@ -98,6 +98,15 @@ def test_no_path_leads_out_of_the_upstreams_own(path: bytes, strip: bool) -> Non
         rules.judge(b"GET", prefix + path)
 
 
+def test_a_target_beside_the_request_line_stays_there_as_well() -> None:
+    """It is one of the origin's, so it has to lie below the upstream's own path."""
+    rules = table(Route(b"/", BELOW)).rules[0]
+    rules.judge_target(b"https://h/tenants/one/x?y")
+    for url in (b"/tenants/two", b"/", b"https://h/tenants/two", b"/tenants/one/../two", b"//tenants/one/x"):
+        with pytest.raises(PathDenied):
+            rules.judge_target(url)
+
+
 def test_deny_is_judged_with_the_upstreams_own_path_as_well() -> None:
     """A login is not reached by way of an upstream that ends above it; a rule that denies all of it is not meant."""
     iam = Upstream("http", "127.0.0.1", 1, b"/iam")

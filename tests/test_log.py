@@ -117,6 +117,21 @@ def test_the_access_line_of_a_caller_with_a_name() -> None:
     assert "client=cron" in text
 
 
+def test_what_others_have_sent_stays_on_its_line() -> None:
+    """No line is made up and no terminal steered, whatever an error quotes."""
+    stream = io.StringIO()
+    output = log.configure(Log(format="console"), stream)
+    forged = "no\n12:00:00 GET /x \x1b[2J\x9b31m\u2028\r"
+    structlog.get_logger().warning("odd\nevent", cause=forged)
+    fact = Finished("/", "GET", b"/", "::1", status=502, code="dns_error", cause=forged)
+    log.AccessLog(output.writer, output.console, every=True).finished(fact)
+    event, request = stream.getvalue().splitlines()
+    assert r"odd\x0aevent  cause=no\x0a12:00:00 GET /x \x1b[2J\x9b31m\x2028\x0d" in event
+    assert r"cause=no\x0a12:00:00 GET /x \x1b[2J" in request
+    assert event.isprintable()
+    assert request.isprintable()
+
+
 def test_people_get_short_coloured_lines() -> None:
     """On a terminal: time, method, target, status in colour, size, duration, what is unusual behind."""
     stream = Terminal()

@@ -69,12 +69,18 @@ REFERRING = frozenset((b"location", b"content-location", b"refresh", b"link", b"
 # What is noted of an answer and crosses all the same.
 CROSSING = REFERRING | {b"date"}
 ANSWER_CONTROL = HOP_BY_HOP | CROSSING | {b"content-length"}
-# RFC 9110 §6.5.1: what frames, routes, authenticates, modifies, controls caching or describes content is no trailer;
-# whoever merges trailers into the header section would be led astray.
+# RFC 9110 §6.5.1: what frames, routes, authenticates, modifies, controls caching or describes content is no trailer,
+# nor what says which pages may read it; whoever merges trailers into the header section would be led astray.
 NO_TRAILERS = (
     REQUEST_CONTROL
     | REFERRING
     | {
+        b"access-control-allow-credentials",
+        b"access-control-allow-headers",
+        b"access-control-allow-methods",
+        b"access-control-allow-origin",
+        b"access-control-allow-private-network",
+        b"access-control-expose-headers",
         b"age",
         b"cache-control",
         b"content-encoding",

@@ -90,6 +90,15 @@ def test_the_access_line() -> None:
     }
 
 
+def test_a_parameter_that_carries_a_credential_is_hidden() -> None:
+    """By whatever name a route has it injected: what the caller sends there is a credential too."""
+    stream = io.StringIO()
+    output = log.configure(Log(), stream)
+    fact = replace(FACT, target=b"/x?Key=hunter2&%6bey=hunter2&monkey=1&access_token=hunter2")
+    log.AccessLog(output.writer, None, every=True, injected=[b"key"]).finished(fact)
+    assert json.loads(stream.getvalue())["target"] == "/x?Key=****&%6bey=****&monkey=1&access_token=****"
+
+
 def test_refusals_and_errors_are_logged_even_with_access_off() -> None:
     """`access = false` is about what went well."""
     stream = io.StringIO()

@@ -148,6 +148,8 @@ BEHIND = {
     "base URL such as https://my-project.eu.dataplatform.ovh.net",
     '[[routes]]\npath = "/x"\nupstream = "http://platform.example"': "F:10: routes[1].upstream: "
     "http://platform.example would carry the credential over plain http; use https, or write insecure = true",
+    '[[routes]]\npath = "/x"\nupstream = "http://platform.localhost"': "F:10: routes[1].upstream: "
+    "http://platform.localhost would carry the credential over plain http; use https, or write insecure = true",
     '[[routes]]\npath = "/x"\nupstream = "https://x"\ncredential = "mian"': 'F:11: routes[1].credential: "mian" is not '
     'there; expected main or "none"',
     '[[routes]]\npath = "/x"\nupstream = "https://x"\nmethods = "GET"': "F:11: routes[1].methods: is not a list of "

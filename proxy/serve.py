@@ -14,6 +14,7 @@ from proxy.app import App, Observers
 from proxy.config.settings import Config
 from proxy.core.address import Address, TcpAddress
 from proxy.core.events import Finished
+from proxy.core.injection import Place
 from proxy.core.tls_events import CertificateChanged, CertificateKept, HandshakeFailed, TlsEvent
 from proxy.core.token_events import (
     ClockJumped,
@@ -72,7 +73,10 @@ async def gateway(
     Raises StartError.
     """
     metrics = Metrics()
-    access = AccessLog(output.writer, output.console if output.people else None, every=config.log.access)
+    places = (route.injection for route in config.routes)
+    injected = [place.name for place in places if place.place is Place.QUERY]
+    console = output.console if output.people else None
+    access = AccessLog(output.writer, console, every=config.log.access, injected=injected)
 
     def finished(fact: Finished) -> None:
         metrics.finished(fact)

@@ -93,6 +93,15 @@ def test_the_access_line() -> None:
     }
 
 
+def test_a_parameter_that_carries_a_credential_is_hidden() -> None:
+    """By whatever name a route has it injected: what the caller sends there is a credential too."""
+    stream = io.StringIO()
+    output = log.configure(Log(), stream)
+    fact = replace(FACT, target=b"/x?Key=hunter2&%6bey=hunter2&monkey=1&access_token=hunter2")
+    log.AccessLog(output.writer, None, every=True, injected=[b"key"]).finished(fact)
+    assert json.loads(stream.getvalue())["target"] == "/x?Key=****&%6bey=****&monkey=1&access_token=****"
+
+
 def test_refusals_and_errors_are_logged_even_with_access_off() -> None:
     """`access = false` is about what went well."""
     stream = io.StringIO()
@@ -118,6 +127,21 @@ def test_the_access_line_of_a_caller_with_a_name() -> None:
         "client": "cron",
     }
     assert "client=cron" in text
+
+
+def test_what_others_have_sent_stays_on_its_line() -> None:
+    """No line is made up and no terminal steered, whatever an error quotes."""
+    stream = io.StringIO()
+    output = log.configure(Log(format="console"), stream)
+    forged = "no\n12:00:00 GET /x \x1b[2J\x9b31m\u2028\r"
+    structlog.get_logger().warning("odd\nevent", cause=forged)
+    fact = Finished("/", "GET", b"/", "::1", status=502, code="dns_error", cause=forged)
+    log.AccessLog(output.writer, output.console, every=True).finished(fact)
+    event, request = stream.getvalue().splitlines()
+    assert r"odd\x0aevent  cause=no\x0a12:00:00 GET /x \x1b[2J\x9b31m\x2028\x0d" in event
+    assert r"cause=no\x0a12:00:00 GET /x \x1b[2J" in request
+    assert event.isprintable()
+    assert request.isprintable()
 
 
 def test_people_get_short_coloured_lines() -> None:

@@ -1,8 +1,9 @@
 """The admin application and its listening socket."""
 
+import asyncio
 import json
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, Protocol
 
@@ -18,6 +19,8 @@ from proxy.errors import GatewayError
 NO_STORE = {"Cache-Control": "no-store"}
 # Nothing that is asked here has a body worth the name, in bytes.
 MAX_BODY = 64 * 1024
+# How many connections there may be: aiohttp waits for a request without end, and the files are the gateway's.
+CONNECTIONS = 64
 
 
 class View(Protocol):
@@ -136,7 +139,26 @@ async def refresh(request: web.Request) -> web.Response:
 
 async def listen(view: View, sock: socket.socket, hosts: Hosts) -> web.AppRunner:
     """Serve the admin application on a bound socket; the caller cleans the runner up."""
-    runner = web.AppRunner(application(view, hosts), access_log=None, shutdown_timeout=1.0)
+    app = application(view, hosts)
+    app.on_shutdown.append(lambda _: _closed(door))
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
-    await web.SockSite(runner, sock).start()
+    assert runner.server is not None  # noqa: S101  it is there once the runner has been set up
+    door = await asyncio.get_running_loop().create_server(bounded(runner.server), sock=sock)
     return runner
+
+
+async def _closed(door: asyncio.Server) -> None:
+    door.close()
+
+
+def bounded(server: web.Server) -> Callable[[], asyncio.Protocol]:
+    """Return what makes the protocol of a new connection, and ends the oldest there are where they become too many."""
+
+    def connect() -> asyncio.Protocol:
+        there = server.connections
+        for oldest in there[: max(0, len(there) - CONNECTIONS + 1)]:
+            oldest.force_close()
+        return server()
+
+    return connect

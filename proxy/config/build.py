@@ -21,7 +21,7 @@ from proxy.core.egress import Egress, EgressProxy
 from proxy.core.limits import Limits
 from proxy.core.needles import SHORTEST, hidden, too_short
 from proxy.core.route import ClientAuthorization, Route
-from proxy.core.secret import SecretSource
+from proxy.core.secret import Secret, SecretSource
 from proxy.core.store import StoreFile
 from proxy.core.timeouts import Timeouts
 from proxy.errors import SecretUnavailable
@@ -130,7 +130,8 @@ class Build:
         return found
 
     def _client_keys(self, access: schema.Access) -> None:
-        for name, key in client_keys(access).items():
+        keys = client_keys(access)
+        for name, key in keys.items():
             path = ("access", "client_keys", name)
             if not NAME.fullmatch(name):
                 self.mistake(path, "is no name for the log; expected letters, digits, dots, hyphens and underscores")
@@ -138,6 +139,17 @@ class Build:
         if access.client_key is not None and ONE_KEY in access.client_keys:
             words = f'client_keys has one named "{ONE_KEY}" as well; expected one of the two'
             self.mistake(("access", "client_key"), words)
+        if len(keys) > 1:
+            self._shared_keys(keys)
+
+    def _shared_keys(self, keys: Mapping[str, SecretSource]) -> None:
+        """Note whose key is another's as well: the log could not tell who calls."""
+        owners: dict[Secret, str] = {}
+        for name, key in keys.items():
+            with contextlib.suppress(SecretUnavailable):  # it was there a moment ago; that it has gone others will say
+                if (owner := owners.setdefault(key.read(), name)) != name:
+                    words = f"is the key of {owner} as well; expected one of its own"
+                    self.mistake(("access", "client_keys", name), words)
 
     # --- routes
     def _routes(self) -> dict[int, Route]:

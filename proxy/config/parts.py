@@ -77,7 +77,12 @@ def upstream(value: object) -> Upstream:
     scheme, host, port, path, query = upstream_parts(value)
     if query:
         raise ValueError("has a query; expected a base URL such as https://my-project.eu.dataplatform.ovh.net")
-    return Upstream(scheme, host, port, path.rstrip("/").encode())
+    base = path.rstrip("/").encode()
+    try:
+        plain(base)
+    except PathDenied:
+        raise ValueError("has dot segments beside escapes or doubled slashes; expected a plain path") from None
+    return Upstream(scheme, host, port, base)
 
 
 def upstream_parts(value: object) -> tuple[str, str, int, str, str]:
@@ -90,9 +95,10 @@ def upstream_parts(value: object) -> tuple[str, str, int, str, str]:
         port = split.port
     except ValueError:
         raise ValueError(f"is not a URL; {expected}") from None
-    if "@" in split.netloc:
+    good = split.scheme in {"http", "https"} and bool(split.hostname) and not split.fragment and value.isprintable()
+    if "@" in (split.netloc if good else value):  # a malformed one may hide a password anywhere: it is not shown
         raise ValueError("carries a user or a password; keys belong into [credentials]")
-    if split.scheme not in {"http", "https"} or not split.hostname or split.fragment or not value.isprintable():
+    if not good or split.hostname is None:
         raise ValueError(f"{value!r} is not an http or https URL; {expected}")
     return (
         split.scheme,

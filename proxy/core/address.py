@@ -53,8 +53,11 @@ class Upstream:
 
 
 def loopback(host: str) -> bool:
-    """Return whether a host, a lower-case name or an IP literal without brackets, is this machine."""
-    if host == "localhost" or host.endswith(".localhost"):
+    """Return whether a host, a lower-case name or an IP literal without brackets, is this machine.
+
+    What ends in `.localhost` need not be: most systems ask the network.
+    """
+    if host == "localhost":
         return True
     try:
         address = ipaddress.ip_address(host)

@@ -92,7 +92,10 @@ class Egress:
     def direct(self, host: str, port: int) -> bool:
         """Return whether no proxy is asked for a server, whatever proxies there are: it is here, or exempt."""
         name = host.lower().rstrip(".")
-        return loopback(name) or any(entry.covers(name, port) for entry in self.exempt)
+        # RFC 6761 §6.3: a name below .localhost is no business of another machine's
+        if loopback(name) or name.endswith(".localhost"):
+            return True
+        return any(entry.covers(name, port) for entry in self.exempt)
 
 
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -9,6 +9,11 @@ from proxy.core.paths import joined, plain, prefixes
 from proxy.core.route import Route
 from proxy.errors import MethodNotAllowed, NoRoute, PathDenied
 
+# A URL up to its path: with a scheme, or what reads as an authority and as a path alike (RFC 3986 §4.2).
+ORIGIN = re.compile(rb"\A[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
+AUTHORITY = re.compile(rb"\A//[^/]*")
+BEHIND_PATH = re.compile(rb"[?#].*", re.DOTALL)
+
 # How many paths that passed are remembered by each route, so that they need not be judged again.
 REMEMBERED = 1024
 SHORT = 256  # bytes; longer paths are judged each time
@@ -16,13 +21,17 @@ SHORT = 256  # bytes; longer paths are judged each time
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """A route, its place in the configuration, and what is derived from it once: patterns, the Allow field."""
+    """A route, its place in the configuration, and what is derived from it once: patterns, the Allow field.
+
+    `base` is the plain form of the upstream's base path, which no path leads out of.
+    """
 
     index: int
     route: Route
     deny: re.Pattern[bytes] | None
     allow: re.Pattern[bytes] | None
     methods: str
+    base: bytes = b""
     passed: set[bytes] = field(default_factory=set, compare=False, repr=False)  # paths that were let through
 
     def judge(self, method: bytes, path: bytes) -> None:
@@ -30,13 +39,25 @@ class Rules:
         route = self.route
         if route.methods is not None and method not in route.methods:
             raise MethodNotAllowed(self.methods)
-        if path in self.passed or (self.deny is None and self.allow is None):
+        if path in self.passed or (self.deny is None and self.allow is None and not self.base):
             return
         self._judge_path(path)
         if route.strip_prefix:
             self._judge_path(stripped(path, route))
-        if len(self.passed) < REMEMBERED and len(path) < SHORT:
+        if self.base:
+            self._judge_sent(plain(outgoing(path, route)))
+        if len(path) < SHORT:
+            if len(self.passed) >= REMEMBERED:  # anew: whoever comes first with many does not fill it for ever
+                self.passed.clear()
             self.passed.add(path)
+
+    def judge_target(self, url: bytes) -> None:
+        """Let what is asked for beside the request line pass, a path or a URL, or raise PathDenied."""
+        path = ORIGIN.sub(b"", BEHIND_PATH.sub(b"", url))
+        for reading in {path, AUTHORITY.sub(b"", path)}:
+            self._judge_path(reading)
+            if self.base:
+                self._judge_sent(plain(reading))
 
     def _judge_path(self, path: bytes) -> None:
         judged = plain(path)
@@ -46,6 +67,13 @@ class Rules:
                 raise PathDenied
             if self.allow is not None and not self.allow.match(reading):
                 raise PathDenied
+
+    def _judge_sent(self, path: bytes) -> None:
+        """See that a path stays below the upstream's own, and is not denied there unless all of that is."""
+        if path != self.base and not path.startswith(self.base + b"/"):
+            raise PathDenied
+        if self.deny is not None and self.deny.match(path) and not self.deny.match(self.base):
+            raise PathDenied
 
 
 def stripped(path: bytes, route: Route) -> bytes:
@@ -122,4 +150,5 @@ def rules_of(index: int, route: Route) -> Rules:
         deny=prefixes(route.deny),
         allow=prefixes(route.allow),
         methods=b", ".join(sorted(route.methods or ())).decode(),
+        base=plain(route.upstream.base_path) if route.upstream.base_path else b"",
     )

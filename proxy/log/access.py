@@ -1,6 +1,7 @@
 """The line of a finished exchange. It is written for every request, so it goes past the processors."""
 
 import time
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
@@ -16,10 +17,14 @@ SHOWN = 64
 
 
 class AccessLog:
-    """Writes one line for each exchange; with `every` off only for refusals and errors."""
+    """Writes one line for each exchange; with `every` off only for refusals and errors.
 
-    def __init__(self, writer: Writer, console: Console | None, *, every: bool) -> None:
+    `injected` are the query parameters by which routes carry a credential: the caller's own value stays out as well.
+    """
+
+    def __init__(self, writer: Writer, console: Console | None, *, every: bool, injected: Iterable[bytes] = ()) -> None:
         self._writer = writer
+        self._hidden = redact.NAMES | {name.lower() for name in injected}
         self._console = console
         self.every = every
         self._second = 0
@@ -42,7 +47,7 @@ class AccessLog:
             "event": "request",
             "method": fact.method[:SHOWN],
             "route": fact.route,
-            "target": redact.target(fact.target),
+            "target": redact.target(fact.target, self._hidden),
             "status": fact.status,
             "received": fact.received,
             "sent": fact.sent,

@@ -203,7 +203,10 @@ class ClientDeadlines(ClientReader):
         super().abort()
 
     def cut(self) -> None:
-        """End an answer so that the client sees that it is not whole: a reset where only the close would end it."""
+        """End an answer with a reset, so that the client sees that it is not whole: not all count a body's bytes.
+
+        What it has not yet taken, of answers before this one too, goes with it.
+        """
         self.state = CLOSING
         self.abort()
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import aiohttp
 from multidict import CIMultiDict
 
-from proxy.admin.listener import listen
+from proxy.admin.listener import CONNECTIONS, listen
 from proxy.app import App
 from proxy.core.address import TcpAddress
 from proxy.listen import bound, open_socket
 from proxy.metrics import Metrics
 from proxy.view import AppView
+from tests.fakes.gateway import RawClient
 from tests.fakes.origin import raw_origin
 from tests.fakes.platform import Platform
 from tests.test_app import ask, config, running
@@ -106,3 +107,22 @@ async def test_pages_and_strangers_are_refused() -> None:
         async with admin.session.get(f"{admin.base}/status", headers=twice) as answer:
             assert answer.status == 403
         assert (await admin.get("/nothing"))[0] == 404
+
+
+async def test_whoever_holds_connections_open_keeps_nobody_out() -> None:
+    """Heads that never end, in any number: the oldest are ended, and there are no more than a few files of them."""
+    async with (
+        raw_origin(Platform().visit) as origin,
+        running(config(origin.port)) as app,
+        admin_of(app) as admin,
+        contextlib.AsyncExitStack() as stack,
+    ):
+        port = int(admin.base.rpartition(":")[2])
+        slow = [await stack.enter_async_context(RawClient.to(port)) for _ in range(3 * CONNECTIONS)]
+        for client in slow:
+            await client.send(b"GET /livez HTTP/1.1\r\nHo")
+        assert (await admin.get("/livez"))[0] == 200
+        for client in slow[:CONNECTIONS]:
+            assert await client.ended()
+        await slow[-1].send(b"st: localhost\r\n\r\n")
+        assert (await slow[-1].answer()).status == 200

@@ -93,6 +93,8 @@ BEHIND = {
     "no field can carry",
     '[access]\nclient_keys = { "a b" = "hunter2" }': "F:9: access.client_keys.a b: is no name for the log; expected "
     "letters, digits, dots, hyphens and underscores",
+    '[access]\nclient_keys = { cron = "hunter2", excel = "hunter2" }': "F:9: access.client_keys.excel: is the key of cron "
+    "as well; expected one of its own",
     '[access]\nclient_keys = ["hunter2"]': "F:9: access.client_keys: is not a table",
     '[access]\nclient_key = { file = "no.key" }': "F:9: access.client_key: DIR/no.key: No such file or directory",
     '[access]\nclient_key = "hunter2"\nclient_keys = { default = "x" }': "F:9: access.client_key: client_keys has one "
@@ -136,10 +138,18 @@ BEHIND = {
     '[[routes]]\npath = "/x"\nupstream = "platform"': f"F:10: routes[1].upstream: 'platform' is not an http or https URL; {URL}",
     '[[routes]]\npath = "/x"\nupstream = "https://u:hunter2@x"': "F:10: routes[1].upstream: carries a user or a "
     "password; keys belong into [credentials]",
+    '[[routes]]\npath = "/x"\nupstream = "u:hunter2@x"': "F:10: routes[1].upstream: carries a user or a password; keys "
+    "belong into [credentials]",
+    '[[routes]]\npath = "/x"\nupstream = "https:/u:hunter2@x"': "F:10: routes[1].upstream: carries a user or a password; "
+    "keys belong into [credentials]",
+    '[[routes]]\npath = "/x"\nupstream = "https://x/a/%2e%2e/b"': "F:10: routes[1].upstream: has dot segments beside "
+    "escapes or doubled slashes; expected a plain path",
     '[[routes]]\npath = "/x"\nupstream = "https://x?token=hunter2"': "F:10: routes[1].upstream: has a query; expected a "
     "base URL such as https://my-project.eu.dataplatform.ovh.net",
     '[[routes]]\npath = "/x"\nupstream = "http://platform.example"': "F:10: routes[1].upstream: "
     "http://platform.example would carry the credential over plain http; use https, or write insecure = true",
+    '[[routes]]\npath = "/x"\nupstream = "http://platform.localhost"': "F:10: routes[1].upstream: "
+    "http://platform.localhost would carry the credential over plain http; use https, or write insecure = true",
     '[[routes]]\npath = "/x"\nupstream = "https://x"\ncredential = "mian"': 'F:11: routes[1].credential: "mian" is not '
     'there; expected main or "none"',
     '[[routes]]\npath = "/x"\nupstream = "https://x"\nmethods = "GET"': "F:11: routes[1].methods: is not a list of "

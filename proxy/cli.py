@@ -59,7 +59,7 @@ async def _run(settings: Config) -> int:
     try:
         return await serve.serve(settings, output)
     finally:
-        output.flush()
+        output.close()
 
 
 @main.command(cls=Command, epilog="iam-proxy check --config gateway.toml\niam-proxy check --health")

@@ -28,8 +28,8 @@ from proxy.wire.tunnel import Tunnel
 SAFE = frozenset((b"GET", b"HEAD", b"OPTIONS"))
 UNREPLAYABLE = b'Proxy-Status: %b; details="body not replayable"\r\n' % NAME.encode()
 NO_CONTENT, EXPECTATION_FAILED = 204, 417
-# An id that a client may choose: it goes into logs and fields.
-REQUEST_ID = re.compile(rb"[A-Za-z0-9._~:/+=@-]{1,128}")
+# An id that a client may choose, in visible ASCII: it goes into logs and fields.
+REQUEST_ID = re.compile(rb"[!-~]{1,128}")
 
 T = TypeVar("T")
 Observer = Callable[[Finished], None]
@@ -347,7 +347,10 @@ class Exchange:
         if self.tunnel is not None:
             fact.received += self.tunnel.received
             fact.sent += self.tunnel.sent
-        fact.duration = self.gateway.now() - self.began
+        now = self.gateway.now()
+        fact.duration = now - self.began
+        if self.token is not None and now >= self.token.expires_at and fact.status and (fact.code is None or fact.cut):
+            fact.outlived = True
         self.gateway.observe(fact)
 
 

@@ -67,8 +67,8 @@ class Gateway:
 
     def id_for(self, request: Request | None) -> str:
         """Return the id that a request came with, or a new one."""
-        given = None if request is None else request.control.get(b"x-request-id")
-        if given is not None and REQUEST_ID.fullmatch(given):
+        given = b"" if request is None else request.control.get(b"x-request-id", b"").strip(b" \t")
+        if given and REQUEST_ID.fullmatch(given):
             return given.decode()
         return f"{self._id_prefix}{next(self._ids):06x}"
 

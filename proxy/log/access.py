@@ -34,8 +34,10 @@ class AccessLog:
 
     def finished(self, fact: Finished) -> None:
         """Write the line of an exchange that has ended."""
-        if self.share < 1 and succeeded(fact) and self._random() >= self.share:
-            return
+        if self.share < 1:
+            succeeded = 0 < fact.status < CLIENT_ERROR and fact.code is None and not fact.cut
+            if succeeded and self._random() >= self.share:
+                return
         line = self._line(fact)
         self._writer.write(json_line(line) if self.console is None else self.console.request(line))
 
@@ -81,11 +83,6 @@ class AccessLog:
             self._second = second
             self._stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
         return f"{self._stamp}.{int((now - second) * 1000):03d}Z"
-
-
-def succeeded(fact: Finished) -> bool:
-    """Return whether a request was answered, whole, and with no refusal or error of either side."""
-    return 0 < fact.status < CLIENT_ERROR and fact.code is None and not fact.cut
 
 
 def level(fact: Finished) -> str:

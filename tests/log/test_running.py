@@ -19,7 +19,7 @@ from tests.fakes.gateway import RawClient
 from tests.fakes.origin import raw_origin
 from tests.fakes.platform import Platform
 from tests.fakes.process import clean_environment
-from tests.log.pipes import Pipe, pipe
+from tests.log.pipes import pipe
 
 # Long enough that 10,000 lines do not find room, short enough that the target is shown whole.
 TARGET = "/" + "x" * 1000

@@ -52,6 +52,7 @@ def tokens(states: Mapping[str, TokenState], now: float) -> Snapshot:
         **snapshot("iam_proxy_last_login", last),
         # A counter that begins with its first event shows Prometheus no increase for that.
         **snapshot("iam_proxy_logins_total", dict.fromkeys(last, 0.0)),
+        **snapshot("iam_proxy_token_store_errors_total", {(name,): 0.0 for name in states}),
         **snapshot(
             "iam_proxy_token_expiry_timestamp_seconds",
             {name: when for name, when in expiries.items() if math.isfinite(when)},

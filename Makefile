@@ -58,7 +58,8 @@ LOCKED := requirements.txt requirements-shared.txt requirements-build.txt requir
 
 # What the tests start besides Python, as program:package; the check fails without, it does not skip.
 TOOLS := bash:bash curl:curl openssl:openssl wget:wget ab:apache2-utils nginx:nginx-light git:git node:nodejs npm:npm \
-  redis-server:redis-server tinyproxy:tinyproxy-bin strip:binutils systemd-analyze:systemd
+  redis-server:redis-server tinyproxy:tinyproxy-bin strip:binutils promtool:prometheus \
+  systemd-analyze:systemd
 tools:
 	@for tool in $(TOOLS); do \
 	  PATH="$$PATH:/usr/sbin" command -v $${tool%%:*} >/dev/null || missing="$$missing $${tool##*:}"; done; \

@@ -60,7 +60,7 @@ async def _run(settings: Config) -> int:
     try:
         return await serve.serve(settings, output)
     finally:
-        output.flush()
+        output.close()
 
 
 @main.command(

@@ -64,7 +64,7 @@ async def demo(say: Say) -> int:
             output.flush()
             await signals.asked()
             await signals.end(app)
-        output.flush()
+        output.close()
     return 0
 
 

@@ -25,8 +25,8 @@ from proxy.wire.tunnel import Tunnel
 
 UNREPLAYABLE = b'Proxy-Status: %b; details="body not replayable"\r\n' % NAME.encode()
 NO_CONTENT = 204
-# An id that a client may choose: it goes into logs and fields.
-REQUEST_ID = re.compile(rb"[A-Za-z0-9._~:/+=@-]{1,128}")
+# An id that a client may choose, in visible ASCII: it goes into logs and fields.
+REQUEST_ID = re.compile(rb"[!-~]{1,128}")
 
 Observer = Callable[[Finished], None]
 
@@ -63,8 +63,8 @@ class Gateway:
 
     def id_for(self, request: Request | None) -> str:
         """Return the id that a request came with, or a new one."""
-        given = None if request is None else request.control.get(b"x-request-id")
-        if given is not None and REQUEST_ID.fullmatch(given):
+        given = b"" if request is None else request.control.get(b"x-request-id", b"").strip(b" \t")
+        if given and REQUEST_ID.fullmatch(given):
             return given.decode()
         return f"{self._id_prefix}{next(self._ids):06x}"
 
@@ -277,5 +277,8 @@ class Exchange(Sending):
         if self.tunnel is not None:
             fact.received += self.tunnel.received
             fact.sent += self.tunnel.sent
-        fact.duration = self.gateway.now() - self.began
+        now = self.gateway.now()
+        fact.duration = now - self.began
+        if self.token is not None and now >= self.token.expires_at and fact.status and (fact.code is None or fact.cut):
+            fact.outlived = True
         self.gateway.observe(fact)

@@ -5,16 +5,22 @@ import contextlib
 import math
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 
 import structlog
 
+from proxy.admin.guard import Guard
 from proxy.admin.listener import listen
 from proxy.app import App, Observers
-from proxy.config.settings import Config
+from proxy.client_keys import KeyWatch
+from proxy.config.settings import Admin, Config
+from proxy.core import redact
 from proxy.core.address import Address, TcpAddress
 from proxy.core.events import Finished
+from proxy.core.hosts import Hosts
 from proxy.core.injection import Place
+from proxy.core.keys import Keys
+from proxy.core.route import Route
 from proxy.core.tls_events import CertificateChanged, CertificateKept, HandshakeFailed, TlsEvent
 from proxy.core.token_events import (
     ClockJumped,
@@ -32,7 +38,7 @@ from proxy.core.token_events import (
 )
 from proxy.life import Signals
 from proxy.listen import bound, open_socket
-from proxy.log import AccessLog, Output
+from proxy.log import Output
 from proxy.metrics import Metrics
 from proxy.view import AppView
 
@@ -73,15 +79,12 @@ async def gateway(
     Raises StartError.
     """
     metrics = Metrics()
-    places = (route.injection for route in config.routes)
-    injected = [place.name for place in places if place.place is Place.QUERY]
-    console = output.console if output.people else None
-    access = AccessLog(output.writer, console, every=config.log.access, injected=injected)
+    access = output.access
+    access.hidden = redact.NAMES | injected(config.routes)
 
     def finished(fact: Finished) -> None:
         metrics.finished(fact)
-        if access.every or fact.code is not None or fact.cut:
-            access.finished(fact)
+        access.finished(fact)
 
     def token(event: TokenEvent) -> None:
         metrics.token(event)
@@ -92,12 +95,33 @@ async def gateway(
         if admin_socket is None and config.admin.listen is not None:
             admin_socket = open_socket(config.admin.listen)
         if admin_socket is not None:
-            runner = await listen(AppView(app, metrics), admin_socket, app.hosts)
+            guard = await stack.enter_async_context(guarded(config.admin, app.hosts))
+            runner = await listen(AppView(app, metrics, output), admin_socket, guard)
             stack.push_async_callback(runner.cleanup)
         stack.push_async_callback(app.stop)
         await app.start(sockets)
         admin = None if admin_socket is None else bound(admin_socket)
         yield app, admin
+
+
+@contextlib.asynccontextmanager
+async def guarded(admin: Admin, hosts: Hosts) -> AsyncIterator[Guard]:
+    """Watch the admin listener's key, if it has one, and yield what lets in who has it. Raises StartError."""
+    if admin.key is None:
+        yield Guard(hosts, admin.allow)
+        return
+    keys = Keys()
+    watch = KeyWatch({"key": admin.key}, keys, asyncio.get_running_loop(), tell_admin_key, "admin")
+    await watch.start()
+    try:
+        yield Guard(hosts, admin.allow, keys)
+    finally:
+        await watch.close()
+
+
+def injected(routes: Iterable[Route]) -> frozenset[bytes]:
+    """Return the names of the query parameters that carry credentials, as a log compares them."""
+    return frozenset(route.injection.name.lower() for route in routes if route.injection.place is Place.QUERY)
 
 
 def starved(error: OSError) -> None:
@@ -152,6 +176,15 @@ def tell_key(event: KeyChanged | KeyUnavailable) -> None:
     else:
         words = "client key cannot be read; the one before stays in force"
         log.warning(words, client=event.name, cause=event.cause)
+
+
+def tell_admin_key(event: KeyChanged | KeyUnavailable) -> None:
+    """Write what became of the admin listener's key into the log."""
+    log = structlog.get_logger()
+    if isinstance(event, KeyChanged):
+        log.info("admin key changed")
+    else:
+        log.warning("admin key cannot be read; the one before stays in force", cause=event.cause)
 
 
 def tell_of_tls(event: TlsEvent) -> None:

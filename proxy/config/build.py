@@ -52,6 +52,7 @@ class Build:
         routes = self._routes()
         made = self._credentials(routes)
         self._access()
+        self._admin()
         tls = self._tls()
         if not self.routes:
             self.mistake((), NO_ROUTE)
@@ -63,7 +64,7 @@ class Build:
             routes=tuple(routes.values()),
             credentials=MappingProxyType(made),
             server=Server(server.listen, server.drain_timeout, tls),
-            admin=Admin(admin.listen),
+            admin=Admin(admin.listen, admin.allow, admin.key),
             access=Access(
                 access.allow,
                 access.allowed_hosts,
@@ -82,7 +83,7 @@ class Build:
             ),
             timeouts=self._timeouts(),
             tokens=self._tokens(),
-            log=Log(cast("LogFormat", log.format), cast("LogLevel", log.level), log.access),
+            log=logging(log),
             warnings=tuple(self.warnings),
             source=source,
         )
@@ -101,7 +102,6 @@ class Build:
     def _access(self) -> None:
         server = cast("schema.Server | None", self.sections["server"])
         access = cast("schema.Access | None", self.sections["access"])
-        admin = cast("schema.Admin | None", self.sections["admin"])
         if access is not None:
             self._client_keys(access)
         if server is not None and access is not None and not Access(access.allow).beyond_loopback:
@@ -109,8 +109,16 @@ class Build:
                 if beyond_loopback(address):
                     words = 'write access.allow = ["private"], "any" or networks to say who may use the gateway'
                     self.mistake(("server", "listen"), f"{address} is reached from beyond this machine; {words}")
-        if admin is not None and admin.listen is not None and beyond_loopback(admin.listen):
-            self.mistake(("admin", "listen"), "not yet supported; the admin listener answers loopback alone")
+
+    def _admin(self) -> None:
+        admin = cast("schema.Admin | None", self.sections["admin"])
+        if admin is None or admin.listen is None:
+            return
+        if beyond_loopback(admin.listen) and not Access(admin.allow).beyond_loopback:
+            words = 'write admin.allow = ["private"], "any" or networks to say who may ask'
+            self.mistake(("admin", "listen"), f"{admin.listen} is reached from beyond this machine; {words}")
+        if admin.key is not None:
+            self._exposed("admin.key", admin.key)
 
     def _tls(self) -> Certificates | None:
         server = cast("schema.Server | None", self.sections["server"])
@@ -290,6 +298,11 @@ class Build:
 
     def _file(self, name: str | None) -> str | None:
         return None if name is None else str(self.folder / name)
+
+
+def logging(given: schema.Log) -> Log:
+    """Return what a `[log]` table says."""
+    return Log(cast("LogFormat", given.format), cast("LogLevel", given.level), given.access, given.sample)
 
 
 def client_keys(access: schema.Access) -> dict[str, SecretSource]:

@@ -4,17 +4,18 @@ import copy
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path as FilePath
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from proxy.config import later, proxies, schema
-from proxy.config.build import Build
+from proxy.config.build import Build, logging
 from proxy.config.environment import nearest, overlay
 from proxy.config.kinds import KINDS, Credential
 from proxy.config.lines import Path, lines
-from proxy.config.settings import Config
+from proxy.config.settings import Config, Log
 from proxy.errors import ConfigError
 
 DEFAULT_FILE = "iam-proxy.toml"
@@ -45,6 +46,15 @@ def load(path: str | None, environ: Mapping[str, str]) -> Config:
 def from_environment(environ: Mapping[str, str]) -> Config:
     """Return the configuration that these variables alone describe. Raises ConfigError."""
     return Loading(None, environ).config()
+
+
+def changed_log(settings: Log, changes: Mapping[str, Any]) -> Log:
+    """Return what `[log]` says with changes that are made while the gateway runs. Raises ConfigError."""
+    try:
+        return logging(schema.Log.model_validate({**asdict(settings), **changes}))
+    except ValidationError as error:
+        flaws = error.errors(include_url=False, include_input=False)
+        raise ConfigError([f"{dotted(flaw['loc'])}: {complaint(flaw, schema.Log)}" for flaw in flaws]) from None
 
 
 def read(name: str) -> str:

@@ -22,6 +22,13 @@ def positive(value: object) -> int:
     return value
 
 
+def share(value: object) -> float:
+    """Return a part of a whole."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value <= 1:
+        raise ValueError("is not a share; expected a number from 0 to 1")
+    return float(value)
+
+
 Duration = Annotated[float, BeforeValidator(duration)]
 Size = Annotated[int, BeforeValidator(size)]
 Count = Annotated[int, BeforeValidator(positive)]
@@ -108,8 +115,13 @@ class Admin(Section):
     listen: Annotated[Address | None, BeforeValidator(parts.maybe_address)] = item(
         '"" turns it off', default="127.0.0.1:9901"
     )
-    allow: Later = item("as access.allow, for this listener", default=["loopback"])
-    key: Later = item("a secret; needed beyond loopback", default=None)
+    allow: Annotated[tuple[Network, ...], BeforeValidator(callers.allowed)] = item(
+        "as access.allow, for this listener: /livez, /readyz and /metrics need no more", default=["loopback"]
+    )
+    key: Annotated[Any, BeforeValidator(callers.optional_key)] = item(
+        "a secret, needed beyond this machine for everything else: as X-Proxy-Key, Bearer or the password of Basic",
+        default=None,
+    )
     inspector: Later = item("the traffic inspector page", default=False)
     quit: Later = item("POST /quit", default=False)
 
@@ -234,7 +246,9 @@ class Log(Section):
     )
     level: Annotated[str, choice("debug", "info", "warning", "error")] = item("the least to write", default="info")
     access: bool = item("a line for each request; refusals and errors always have one", default=True)
-    sample: Later = item("share of successful requests logged", default=1.0)
+    sample: Annotated[float, BeforeValidator(share)] = item(
+        "share of successful requests that have a line", default=1.0
+    )
 
 
 SECTIONS: dict[str, type[Section]] = {

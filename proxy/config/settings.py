@@ -6,11 +6,12 @@ from types import MappingProxyType
 from typing import Literal
 
 from proxy.config.certificates import Certificates
-from proxy.core.access import Access
+from proxy.core.access import LOOPBACK, Access, Network
 from proxy.core.address import Address, TcpAddress
 from proxy.core.credential import Credential
 from proxy.core.limits import Limits
 from proxy.core.route import Route
+from proxy.core.secret import SecretSource
 from proxy.core.store import StorePlace
 from proxy.core.timeouts import Timeouts
 
@@ -29,9 +30,11 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Admin:
-    """`[admin]`; None turns the listener off."""
+    """`[admin]`; without `listen` there is no listener. `allow` are the networks whose peers are answered."""
 
     listen: Address | None = TcpAddress("127.0.0.1", 9901)
+    allow: tuple[Network, ...] = LOOPBACK
+    key: SecretSource | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +46,12 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """`[log]`."""
+    """`[log]`; `sample` is the share of successful requests that have a line."""
 
     format: LogFormat = "auto"
     level: LogLevel = "info"
     access: bool = True
+    sample: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,8 +48,13 @@ class Upstream:
         default = 443 if self.scheme == "https" else 80
         return (host if self.port == default else f"{host}:{self.port}").encode()
 
+    @property
+    def origin(self) -> str:
+        """The URL without its path (RFC 9110 §4.3.1)."""
+        return f"{self.scheme}://{self.authority.decode()}"
+
     def __str__(self) -> str:
-        return f"{self.scheme}://{self.authority.decode()}{self.base_path.decode('latin-1')}"
+        return f"{self.origin}{self.base_path.decode('latin-1')}"
 
 
 def loopback(host: str) -> bool:

@@ -1,9 +1,10 @@
 """Log lines for people: short, and coloured where a terminal shows them."""
 
-import re
 import time
 from collections.abc import Mapping
 from typing import Any
+
+from proxy.log.lines import plain
 
 RESET, DIM, BOLD, RED, GREEN, YELLOW, CYAN = (
     "\x1b[0m",
@@ -17,8 +18,6 @@ RESET, DIM, BOLD, RED, GREEN, YELLOW, CYAN = (
 LEVELS = {"warning": YELLOW, "error": RED, "critical": RED}
 # What says more about a request than its line does, where it is out of the ordinary.
 TELLING = ("code", "cause", "cut", "attempts", "replay", "peer", "client")
-# What would end a line or steer a terminal: lines are made of what others have sent.
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 USUAL: dict[str, object] = {"attempts": 1, "peer": "127.0.0.1"}
 
 
@@ -32,31 +31,30 @@ class Console:
         """Return the line of a finished exchange."""
         status = fact["status"]
         colour = GREEN if status < 300 else CYAN if status < 400 else YELLOW if status < 500 else RED  # noqa: PLR2004  classes of RFC 9110 §15
-        told = [f"{key}={printable(fact[key])}" for key in TELLING if key in fact and USUAL.get(key) != fact[key]]
+        told = [f"{key}={fact[key]}" for key in TELLING if key in fact and USUAL.get(key) != fact[key]]
         if "code" in fact:
             told.append(f"request_id={fact['request_id']}")
-        marks = " ".join(told)
-        return (
-            f"{self._paint(DIM, now())} {fact['method']:<4} {fact['target']} → {self._paint(colour, str(status))}"
+        marks = plain(" ".join(told))
+        return ended(
+            f"{self._paint(DIM, now())} {plain(fact['method']):<4} {plain(fact['target'])} → "
+            f"{self._paint(colour, str(status))}"
             f"  {amount(fact['sent'])}  {fact['duration_ms']:g} ms  {self._paint(DIM, marks)}"
-        ).rstrip()
+        )
 
     def event(self, fact: Mapping[str, Any]) -> str:
         """Return the line of any other event."""
         level = str(fact.get("level", "info"))
-        rest = " ".join(
-            f"{key}={printable(value)}" for key, value in fact.items() if key not in {"event", "level", "time"}
-        )
-        words = self._paint(LEVELS.get(level, BOLD), printable(fact["event"]))
-        return f"{self._paint(DIM, now())} {words}  {self._paint(DIM, rest)}".rstrip()
+        rest = " ".join(f"{key}={value}" for key, value in fact.items() if key not in {"event", "level", "time"})
+        words = self._paint(LEVELS.get(level, BOLD), plain(str(fact["event"])))
+        return ended(f"{self._paint(DIM, now())} {words}  {self._paint(DIM, plain(rest))}")
 
     def _paint(self, colour: str, text: str) -> str:
         return f"{colour}{text}{RESET}" if self._colours and text else text
 
 
-def printable(value: object) -> str:
-    """Return a value for people, on one line."""
-    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", str(value))
+def ended(line: str) -> str:
+    """Return a line as it is written, with its end."""
+    return f"{line.rstrip()}\n"
 
 
 def now() -> str:

@@ -61,9 +61,16 @@ BEHIND = {
     '[server]\ntls = { cert = "c" }': "F:9: server.tls.key: missing",
     '[server]\ntls = { cert = "c", key = "k", ca = "a" }': "F:9: server.tls.ca: unknown key",
     '[server]\ntls = "cert.pem"': "F:9: server.tls: is not a table",
-    '[admin]\nlisten = "0.0.0.0:9"': f"F:9: admin.listen: {NOT_YET}the admin listener answers loopback alone",
+    '[admin]\nlisten = "0.0.0.0:9"': "F:9: admin.listen: 0.0.0.0:9 is reached from beyond this machine; write "
+    'admin.allow = ["private"], "any" or networks to say who may ask',
+    '[admin]\nlisten = "0.0.0.0:9"\nallow = ["loopback", "127.0.0.0/16"]\nkey = "hunter2"': "F:9: admin.listen: "
+    '0.0.0.0:9 is reached from beyond this machine; write admin.allow = ["private"], "any" or networks to say who may ask',
+    '[admin]\nallow = "private"': 'F:9: admin.allow: is not a list of networks; expected "loopback", "private", "any" or '
+    'networks such as "10.0.0.0/8"',
+    '[admin]\nkey = ["hunter2"]': f"F:9: admin.key: {SECRET_FORMS}",
+    '[admin]\nkey = "hunter2 "': "F:9: admin.key: begins or ends with a space, which no field can carry",
+    '[admin]\nkey = { file = "no.key" }': "F:9: admin.key: DIR/no.key: No such file or directory",
     "[admin]\ninspector = true": f"F:9: admin.inspector: {NOT_YET}there is no inspector in this version",
-    '[admin]\nkey = "hunter2"': f"F:9: admin.key: {NOT_YET}the admin listener answers loopback alone",
     '[access]\nallow = "any"': 'F:9: access.allow: is not a list of networks; expected "loopback", "private", "any" or '
     'networks such as "10.0.0.0/8"',
     '[access]\nallow = ["everybody"]': "F:9: access.allow: 'everybody' is no network; expected \"loopback\", "
@@ -127,7 +134,9 @@ BEHIND = {
     '[log]\nformat = "xml"': "F:9: log.format: 'xml' is unknown; expected 'auto', 'console', 'json'",
     '[log]\nlevel = "loud"': "F:9: log.level: 'loud' is unknown; expected 'debug', 'info', 'warning', 'error'",
     '[log]\naccess = "yes"': "F:9: log.access: is not a truth value; expected true or false",
-    "[log]\nsample = 0.5": f"F:9: log.sample: {NOT_YET}this version logs every request, or none",
+    "[log]\nsample = 1.5": "F:9: log.sample: is not a share; expected a number from 0 to 1",
+    '[log]\nsample = "10%"': "F:9: log.sample: is not a share; expected a number from 0 to 1",
+    "[log]\nsample = true": "F:9: log.sample: is not a share; expected a number from 0 to 1",
     '[[routes]]\nupstream = "https://x"': "F:8: routes[1].path: is that of routes[0] already; expected another",
     '[[routes]]\npath = "/x"': "F:8: routes[1].upstream: missing",
     '[[routes]]\npath = "x"\nupstream = "https://x"': f"F:9: routes[1].path: 'x' {PATH}",

@@ -49,6 +49,16 @@ def test_secrets_and_tokens_have_no_readable_form() -> None:
     assert "t0ps3cret" not in stream.getvalue()
 
 
+def test_whatever_is_logged_becomes_a_line() -> None:
+    """Keys that are no texts, texts that are no Unicode, values that JSON does not know."""
+    stream = io.StringIO()
+    log.configure(Log(), stream)
+    structlog.get_logger().error("x", counts={1: 2, "a": Secret("hunter2")}, path="\udcff", secret=Secret("hunter2"))
+    line = json.loads(stream.getvalue())
+    assert (line["counts"]["1"], line["path"]) == (2, "\udcff")
+    assert "hunter2" not in stream.getvalue()
+
+
 def test_the_level_is_kept() -> None:
     """What lies below it is not written."""
     stream = io.StringIO()

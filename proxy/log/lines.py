@@ -11,12 +11,7 @@ import orjson
 MAX_TEXT = 1024
 
 # Left alone, orjson would write out every field of a dataclass, a token's among them.
-AS_SHOWN = (
-    orjson.OPT_PASSTHROUGH_DATACLASS
-    | orjson.OPT_PASSTHROUGH_SUBCLASS
-    | orjson.OPT_NON_STR_KEYS
-    | orjson.OPT_APPEND_NEWLINE
-)
+AS_SHOWN = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_APPEND_NEWLINE
 
 # Controls of C0 and C1, the ends of lines and paragraphs, and what turns the direction of writing: a terminal obeys
 # them, and many a reader of lines ends one there (Unicode §5.8, UAX #9).
@@ -28,7 +23,7 @@ def json_line(fact: Mapping[str, Any]) -> str:
     try:
         # As text: orjson's bytes keep the room of the buffer that they were written in, three times their own.
         line = orjson.dumps(fact, default=shown, option=AS_SHOWN).decode()
-    except TypeError:  # a text that is no Unicode: a name of a file, with bytes of any coding
+    except TypeError:  # a text that is no Unicode, such as a file's name in another coding; a key that is no text
         return json.dumps(fact, default=shown) + "\n"
     return line if line.isascii() else UNSHOWN.sub(escaped, line[:-1]) + "\n"
 

@@ -14,6 +14,8 @@ from proxy.app import App, Observers
 from proxy.config.settings import Config
 from proxy.core.address import Address, TcpAddress
 from proxy.core.events import Finished
+from proxy.core.injection import Place
+from proxy.core.redact import NAMES
 from proxy.core.tls_events import CertificateChanged, CertificateKept, HandshakeFailed, TlsEvent
 from proxy.core.token_events import (
     ClockJumped,
@@ -69,7 +71,8 @@ async def gateway(
     Raises StartError.
     """
     metrics = Metrics()
-    access = AccessLog(output.writer, output.console if output.people else None, every=config.log.access)
+    console = output.console if output.people else None
+    access = AccessLog(output.writer, console, every=config.log.access, secret=secret_names(config))
 
     def finished(fact: Finished) -> None:
         metrics.finished(fact)
@@ -91,6 +94,12 @@ async def gateway(
         await app.start(sockets)
         admin = None if admin_socket is None else bound(admin_socket)
         yield app, admin
+
+
+def secret_names(config: Config) -> frozenset[bytes]:
+    """Return the names of the query parameters that carry secrets or tokens, in lower case."""
+    carried = (route.injection.name.lower() for route in config.routes if route.injection.place is Place.QUERY)
+    return NAMES.union(carried)
 
 
 def starved(error: OSError) -> None:

@@ -16,6 +16,7 @@ import orjson
 import structlog
 
 from proxy.config.settings import Log
+from proxy.core.redact import defect
 from proxy.log.access import AccessLog
 from proxy.log.console import Console
 from proxy.log.writer import Writer
@@ -88,12 +89,15 @@ def stamped(_logger: object, _name: str, event: Event) -> Event:
 
 
 class Foreign(logging.Handler):
-    """Brings what libraries log into our own form: one line, with the kind of an exception and no traceback."""
+    """Brings what libraries log into our own form: one line, with the kind and place of an exception.
+
+    What they fill into their words, and the text of an exception, may quote what was sent or received.
+    """
 
     def emit(self, record: logging.LogRecord) -> None:
         """Log a record of the standard library's logging."""
         error = record.exc_info[1] if record.exc_info else None
-        extra = {} if error is None else {"cause": f"{type(error).__name__}: {error}"[:MAX_TEXT]}
+        extra = {} if error is None else {"cause": defect(error)}
         # `asyncio` explains itself over several lines: the first says what happened.
-        words = record.getMessage().partition("\n")[0][:MAX_TEXT]
+        words = str(record.msg).partition("\n")[0][:MAX_TEXT]
         structlog.get_logger().log(record.levelno, words, logger=record.name, **extra)

@@ -1,6 +1,7 @@
 """The line of a finished exchange. It is written for every request, so it goes past the processors."""
 
 import time
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 import orjson
@@ -16,12 +17,18 @@ SHOWN = 64
 
 
 class AccessLog:
-    """Writes one line for each exchange; with `every` off only for refusals and errors."""
+    """Writes one line for each exchange; with `every` off only for refusals and errors.
 
-    def __init__(self, writer: Writer, console: Console | None, *, every: bool) -> None:
+    `secret` are the names of query parameters whose values are hidden, in lower case.
+    """
+
+    def __init__(
+        self, writer: Writer, console: Console | None, *, every: bool, secret: AbstractSet[bytes] = redact.NAMES
+    ) -> None:
         self._writer = writer
         self._console = console
         self.every = every
+        self._secret = secret
         self._second = 0
         self._stamp = ""
 
@@ -42,7 +49,7 @@ class AccessLog:
             "event": "request",
             "method": fact.method[:SHOWN],
             "route": fact.route,
-            "target": redact.target(fact.target),
+            "target": redact.target(fact.target, self._secret),
             "status": fact.status,
             "received": fact.received,
             "sent": fact.sent,

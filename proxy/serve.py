@@ -15,7 +15,7 @@ from proxy.config.settings import Config
 from proxy.core.address import Address, TcpAddress
 from proxy.core.events import Finished
 from proxy.core.injection import Place
-from proxy.core.redact import NAMES
+from proxy.core.redact import NAMES, folded
 from proxy.core.tls_events import CertificateChanged, CertificateKept, HandshakeFailed, TlsEvent
 from proxy.core.token_events import (
     ClockJumped,
@@ -97,8 +97,8 @@ async def gateway(
 
 
 def secret_names(config: Config) -> frozenset[bytes]:
-    """Return the names of the query parameters that carry secrets or tokens, in lower case."""
-    carried = (route.injection.name.lower() for route in config.routes if route.injection.place is Place.QUERY)
+    """Return the names of the query parameters that carry secrets or tokens, folded."""
+    carried = (folded(route.injection.name) for route in config.routes if route.injection.place is Place.QUERY)
     return NAMES.union(carried)
 
 

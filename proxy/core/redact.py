@@ -7,8 +7,11 @@ from pathlib import PurePath
 from urllib.parse import unquote_to_bytes
 
 HIDDEN = b"****"
-# Query parameters whose values are secrets or tokens on the platform; names are in lower case.
-NAMES = frozenset((b"token", b"apikey", b"secretkey"))
+# Query parameters whose values open doors, folded: the platform's own, and what callers and other platforms put there.
+NAMES = frozenset(
+    b"token accesstoken refreshtoken idtoken apikey secretkey key clientkey xproxykey secret clientsecret password "
+    b"authorization signature sig xamzsignature xamzsecuritytoken".split()
+)
 # Longer targets are shown by their beginning.
 SHOWN = 2048
 # How many of the places that lead to a defect are shown: those nearest to it.
@@ -22,7 +25,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 def target(raw: bytes, names: AbstractSet[bytes] = NAMES) -> str:
     """Return a request's target for people to read: no control characters, of bounded length, secret values hidden.
 
-    They are those of the parameters with these names.
+    They are those of the parameters with these names, which are folded.
     """
     if b"?" in raw:
         path, _, query = raw.partition(b"?")
@@ -41,8 +44,12 @@ def _hidden(match: re.Match[bytes], names: AbstractSet[bytes]) -> bytes:
 def secret_name(name: bytes, names: AbstractSet[bytes] = NAMES) -> bool:
     """Return whether a query parameter's name, in whatever spelling, is one of these."""
     # Twice, because an origin behind another gateway may decode twice.
-    plain = unquote_to_bytes(unquote_to_bytes(name)).strip(b" +\t").lower()
-    return plain in names
+    return folded(unquote_to_bytes(unquote_to_bytes(name))) in names
+
+
+def folded(name: bytes) -> bytes:
+    """Return the name of a parameter as it is compared: `X-Api_Key` is `xapikey`."""
+    return name.strip(b" +\t").lower().translate(None, b"-_")
 
 
 def defect(error: BaseException) -> str:

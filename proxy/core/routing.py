@@ -1,11 +1,11 @@
 """Which route a request takes, and what it may reach there."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from proxy.core.hosts import hostname, split_authority
-from proxy.core.paths import joined, plain, prefixes
+from proxy.core.paths import forms, joined, loose, prefixes
 from proxy.core.route import Route
 from proxy.errors import MethodNotAllowed, NoRoute, PathDenied
 
@@ -35,17 +35,27 @@ class Rules:
         self._judge_path(path)
         if route.strip_prefix:
             self._judge_path(stripped(path, route))
+        if route.upstream.base_path:
+            self._judge_denied(outgoing(path, route))
         if len(self.passed) < REMEMBERED and len(path) < SHORT:
             self.passed.add(path)
 
     def _judge_path(self, path: bytes) -> None:
-        judged = plain(path)
-        # An origin may also take dot segments for names.
-        for reading in (judged, path) if b"/.." in path else (judged,):
-            if self.deny is not None and self.deny.match(reading):
-                raise PathDenied
-            if self.allow is not None and not self.allow.match(reading):
-                raise PathDenied
+        self._judge_denied(path)
+        if self.allow is not None and not all(map(self.allow.match, readings(path))):
+            raise PathDenied
+
+    def _judge_denied(self, path: bytes) -> None:
+        if self.deny is not None:
+            for reading in readings(path):
+                if self.deny.match(reading) or self.deny.match(loose(reading)):
+                    raise PathDenied
+
+
+def readings(path: bytes) -> Iterable[bytes]:
+    """Return what origins may take a path for. Raises PathDenied for one that nobody can tell."""
+    # An origin may also take dot segments for names.
+    return (*forms(path), path) if b"/.." in path else forms(path)
 
 
 def stripped(path: bytes, route: Route) -> bytes:
@@ -81,7 +91,7 @@ class RouteTable:
             return self._only
         name = hostname(host)
         found = self._longest(name, path)
-        if found is not self._longest(name, plain(path)):
+        if any(found is not self._longest(name, form) for form in forms(path)):
             raise PathDenied
         if found is None:
             raise NoRoute

@@ -19,7 +19,7 @@ SHOWN = 64
 class AccessLog:
     """Writes one line for each exchange; with `every` off only for refusals and errors.
 
-    `secret` are the names of query parameters whose values are hidden, in lower case.
+    `secret` are the names of query parameters whose values are hidden, folded.
     """
 
     def __init__(

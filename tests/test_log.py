@@ -65,10 +65,28 @@ def test_what_libraries_log_comes_in_our_form_without_a_traceback() -> None:
     except ValueError:
         logging.getLogger("asyncio").exception("Task failed: %s\nmore lines", "hunter2")
     line = json.loads(stream.getvalue())
-    assert line["event"] == "Task failed: %s"
+    assert line["event"] == "Task failed"
     assert re.fullmatch(r"ValueError at test_log\.py:\d+", line["cause"])
     assert "hunter2" not in stream.getvalue()
     assert "Traceback" not in stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("Exception in callback f('hunter2')\nhandle: <Handle>", "Exception in callback f"),
+        ("Can not load cookies: Illegal cookie name 'hunter2'", "Can not load cookies"),
+        ("Error handling request from %s", "Error handling request from"),
+        (f"socket.accept() out of {'hunter2'}", "socket.accept"),
+        ("<hunter2>", ""),
+    ],
+)
+def test_what_libraries_fill_in_is_cut_off(words: str, said: str) -> None:
+    """Some do so before they log."""
+    stream = io.StringIO()
+    log.configure(Log(), stream)
+    logging.getLogger("asyncio").error(words)
+    assert json.loads(stream.getvalue())["event"] == said
 
 
 def test_the_access_line() -> None:

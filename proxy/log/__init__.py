@@ -7,6 +7,7 @@ access.py   the line of a finished exchange
 
 import logging
 import os
+import re
 import sys
 from collections.abc import MutableMapping
 from datetime import UTC, datetime
@@ -25,6 +26,8 @@ __all__ = ["AccessLog", "Output", "configure"]
 
 # Longer texts in a log line say nothing more.
 MAX_TEXT = 1024
+# `asyncio` says "Exception in callback f('what it was called with')", and explains itself over several lines.
+FILLED_IN = re.compile(r"[%(<{\[\"'=:\n]")
 
 # Left alone, orjson would write out every field of a dataclass, a token's among them.
 AS_SHOWN = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_NON_STR_KEYS
@@ -91,13 +94,13 @@ def stamped(_logger: object, _name: str, event: Event) -> Event:
 class Foreign(logging.Handler):
     """Brings what libraries log into our own form: one line, with the kind and place of an exception.
 
-    What they fill into their words, and the text of an exception, may quote what was sent or received.
+    What they fill into their words, and the text of an exception, may quote what was sent or received. So their words
+    are cut where something is filled in.
     """
 
     def emit(self, record: logging.LogRecord) -> None:
         """Log a record of the standard library's logging."""
         error = record.exc_info[1] if record.exc_info else None
         extra = {} if error is None else {"cause": defect(error)}
-        # `asyncio` explains itself over several lines: the first says what happened.
-        words = str(record.msg).partition("\n")[0][:MAX_TEXT]
+        words = FILLED_IN.split(str(record.msg), maxsplit=1)[0].strip()[:MAX_TEXT]
         structlog.get_logger().log(record.levelno, words, logger=record.name, **extra)

@@ -2,14 +2,13 @@
 
 import asyncio
 import inspect
-from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, cast
 
 import pytest
 import uvloop
 
-from tests.canary.watch import Watch
+from tests.canary.watch import LOOKED_AT, Watch
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
@@ -18,7 +17,6 @@ LIMIT = 60.0
 LONG_LIMIT = 600.0
 # What was cancelled or closed needs some turns of the loop to end.
 TURNS = 100
-LOOKED_AT: Counter[str] = Counter()
 
 
 @pytest.hookimpl(tryfirst=True)

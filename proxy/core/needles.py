@@ -42,10 +42,12 @@ def needles(secrets: Iterable[Secret]) -> frozenset[bytes]:
 
 
 def forms(text: str) -> Iterator[bytes]:
-    """Yield what a text may look like."""
-    for each in (_bytes(text), *in_base64(_bytes(text))):
-        yield each
-        yield from in_url(each)
+    """Yield what a text may look like, be it copied from where it was given or from the query that it was put into."""
+    given = _bytes(text)
+    for raw in (given, quote_from_bytes(given, "").encode()):
+        for each in (raw, *in_base64(raw)):
+            yield each
+            yield from in_url(each)
     yield from map(_bytes, in_json(text))
     yield from map(_bytes, in_html(text))
 

@@ -9,7 +9,7 @@ from urllib.parse import unquote_to_bytes
 HIDDEN = b"****"
 # Query parameters whose values open doors, folded: the platform's own, and what callers and other platforms put there.
 NAMES = frozenset(
-    b"token accesstoken refreshtoken idtoken apikey secretkey key clientkey xproxykey secret clientsecret password "
+    b"token accesstoken refreshtoken idtoken apikey xapikey secretkey key clientkey xproxykey secret clientsecret password "
     b"authorization signature sig xamzsignature xamzsecuritytoken".split()
 )
 # Longer targets are shown by their beginning.

@@ -14,6 +14,7 @@ SECRETS = {
     "static": "canary-T-d7f2/s+t=a&t'i8c61b0e",
     "basic": "canary-B-62c8/b+a=s;i@c#f1d3a7",
     "client_key": "canary-K-f0b4/c+l=i,e n-t5e92d",
+    "file_key": "canary-F-27bd/f+i=l&e'k<ey>1a94c0",
     "redis": "canary-R-3a1d_r~e-d.i.s9c48f7b",
     "refused": "canary-X-b5e7/w+r=o^n|g60d2c9a",
 }
@@ -23,6 +24,15 @@ TOKENS = {
     "oauth2": "canary-tO-2f9e/+=&'~<>18c4a3ad",
     "recipe": "canary-tR-3a0f/+=^|~[]29d5b4be",
     "cookie": "canary-tK-4b1a_+~|^.!-3ae6c5cf",
+}
+# What a route with `scrub` hides, by its credential.
+HIDDEN = {
+    "apikey": (SECRETS["apikey"], SECRETS["secretkey"], TOKENS["apikey"]),
+    "oauth2": (SECRETS["client_secret"], SECRETS["body"], TOKENS["oauth2"]),
+    "recipe": (SECRETS["body"], SECRETS["header"], SECRETS["password"], TOKENS["recipe"]),
+    "cookie": (SECRETS["password"], TOKENS["cookie"]),
+    "static": (SECRETS["static"],),
+    "basic": (SECRETS["basic"],),
 }
 # What must not be found in anything that a gateway says; both halves of each, for half of one is as bad.
 CANARIES = tuple(half for canary in (*SECRETS.values(), *TOKENS.values()) for half in halves(canary))
@@ -34,5 +44,5 @@ def toml(text: str) -> str:
 
 
 def told() -> bytes:
-    """Return all secrets and tokens as they are: what an origin says that wants to do harm."""
-    return " ".join((*SECRETS.values(), *TOKENS.values())).encode()
+    """Return all secrets and first tokens as they are: what an origin says that wants to do harm."""
+    return " ".join((*SECRETS.values(), *(f"{token}.1" for token in TOKENS.values()))).encode()

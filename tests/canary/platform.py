@@ -3,7 +3,9 @@
 import asyncio
 import base64
 import gzip
+import html
 import json
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from urllib.parse import quote
@@ -31,7 +33,8 @@ def echo(arrived: Arrived) -> bytes:
     """Return all that is known: what has arrived, the secrets, and all of it as encoders write it."""
     known = b" ".join((arrived.head.replace(b"\r\n", b" "), arrived.body, SECRETS))
     text = known.decode("latin-1")
-    encoded = (quote(text), quote(text, safe="").lower(), json.dumps(text), text.replace("&", "&amp;"))
+    lower = re.sub("%..", lambda escape: escape[0].lower(), quote(text, safe=""))
+    encoded = (quote(text), lower, json.dumps(text), html.escape(text, quote=False))
     shifted = (base64.b64encode(b"x" * before + known) for before in range(3))
     return b"\n".join((known, *map(str.encode, encoded), *shifted, base64.urlsafe_b64encode(known)))
 
@@ -78,7 +81,7 @@ MOODS = tuple(failures(b"", "x"))
 def answers(known: bytes) -> dict[str, bytes]:
     """Return what the API says at the paths that end so; those that end no answer are closed behind it."""
     return {
-        "echo": answer(b"200 " + SECRETS, known, b"X-Told: " + SECRETS, b"X-" + IN_A_URL[:40] + b": 1"),
+        "echo": answer(b"200 " + SECRETS, known, b"X-Told: " + SECRETS, TOKENS["cookie"].encode() + b".1: x"),
         "never": answer(b"401 " + SECRETS, known, b"WWW-Authenticate: Bearer x=" + SECRETS),
         "chunks": chunked(known, 11),
         "redirect": answer(b"302 X", b"", b"Location: /x?session_id=" + IN_A_URL, b"Set-Cookie: x=" + SECRETS),
@@ -114,8 +117,8 @@ class Platform:
                 return
 
     async def _login(self, visit: Visit, arrived: Arrived, kind: str, mood: str) -> None:
-        self.logins[kind] += 1
-        token = f"{TOKENS[kind]}.{self.logins[kind]}"
+        self.logins[kind + mood] += 1
+        token = f"{TOKENS[kind]}.{self.logins[kind + mood]}"
         if mood == HANGING:
             self.hanging.set()
             await visit.reader.read()
@@ -133,7 +136,7 @@ class Platform:
             self.held.release()
             await self.free.wait()
         if what == "once":  # refuses the first token that it sees
-            credential = b"".join(arrived.values(b"authorization"))
+            credential = b"".join((*arrived.values(b"authorization"), *arrived.values(b"x-key")))
             what = "echo" if self.dead - {credential} else "never"
             self.dead.add(credential)
         await visit.send(answers(echo(arrived)).get(what, answer(b"200 OK", b"ok")))

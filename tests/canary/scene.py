@@ -11,6 +11,8 @@ from tests.canary.marks import SECRETS, toml
 from tests.canary.platform import HANGING, MOODS
 from tests.fakes.process import clean_environment
 
+# Secrets that the configuration finds in the environment.
+ENVIRONMENT = {f"CANARY_{name.upper()}": SECRETS[name] for name in ("apikey", "body", "header", "password")}
 KINDS = ("apikey", "oauth2", "recipe", "cookie", "static", "basic")
 
 # What may befall any program: exceptions whose texts quote what was at hand, at every place that may raise one.
@@ -83,7 +85,7 @@ kind = "oauth2"
 token_url = "{platform}/login/oauth2/good"
 client_id = "the-client"
 client_secret = {client_secret}
-params = {{ assertion = {body} }}
+params = {{ assertion = {{ env = "CANARY_BODY" }} }}
 inject = {{ query = "session_id" }}
 [credentials.recipe]
 kind = "recipe"
@@ -92,13 +94,13 @@ inject = {{ header = "X-Key", template = "key={{token}};" }}
 [credentials.recipe.login]
 url = "{platform}/login/recipe/good"
 json = {{ deep = [{{ command = ["cat", "body.key"] }}] }}
-headers = {{ X-Secret = {header} }}
+headers = {{ X-Secret = {{ env = "CANARY_HEADER" }} }}
 basic = {{ username = "user", password = {password} }}
 [credentials.cookie]
 kind = "recipe"
 token = {{ cookie = "SID" }}
 inject = {{ cookie = "SID" }}
-login = {{ url = "{platform}/login/cookie/good", form = {{ password = {password} }} }}
+login = {{ url = "{platform}/login/cookie/good", form = {{ password = {{ env = "CANARY_PASSWORD" }} }} }}
 [credentials.static]
 kind = "static"
 token = {static}
@@ -136,7 +138,7 @@ upstream = "http://127.0.0.1:{full}"
 credential = "apikey"
 [[routes]]
 path = "/tls"
-upstream = "https://127.0.0.1:{port}"
+upstream = "https://localhost:{tls}"
 credential = "apikey"
 [[routes]]
 path = "/dns"
@@ -150,6 +152,7 @@ ROUTES = """
 path = "/{name}"
 upstream = "{platform}"
 credential = "{name}"
+strip_prefix = true
 [[routes]]
 path = "/scrub/{name}"
 upstream = "{platform}"
@@ -163,7 +166,7 @@ FAILING = """
 login_url = "{platform}/login/apikey/{mood}"
 apikey = {refused}
 secretkey = {body}
-login_timeout = "1s"
+login_timeout = "{patience}"
 [[routes]]
 path = "/mood/{mood}"
 upstream = "{platform}"
@@ -171,15 +174,16 @@ credential = "{mood}"
 """
 
 
-def configuration(folder: Path, *, log: str, store: str, port: int, full: int) -> Path:
-    """Write the configuration and the files that it names; `full` is the port of a server that accepts nobody."""
+def configuration(folder: Path, *, log: str, store: str, port: int, full: int, tls: int) -> Path:
+    """Write the configuration and its files; at `full` nobody is accepted, at `tls` nobody is to be trusted."""
     platform = f"http://127.0.0.1:{port}"
-    values = {"platform": platform, "port": port, "full": full, "log": log, "store": toml(store)}
+    values = {"platform": platform, "full": full, "tls": tls, "log": log, "store": toml(store)}
     values |= {name: toml(secret) for name, secret in SECRETS.items()}
     parts = [CONFIG.format(**values)]
     parts += [ROUTES.format(name=name, **values) for name in KINDS]
-    parts += [FAILING.format(mood=mood, **values) for mood in (*MOODS, HANGING)]
-    for name, secret in (("secret", "secretkey"), ("client", "client_key"), ("body", "body")):
+    parts += [FAILING.format(mood=mood, patience="1s", **values) for mood in MOODS]
+    parts.append(FAILING.format(mood=HANGING, patience="60s", **values))
+    for name, secret in (("secret", "secretkey"), ("client", "file_key"), ("body", "body")):
         file = folder / f"{name}.key"
         file.write_text(SECRETS[secret] + "\n")
         file.chmod(0o600)
@@ -224,7 +228,7 @@ async def defective(*words: str, folder: Path, **environ: str) -> AsyncIterator[
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", DEFECTS, *words,
         cwd=folder,
-        env=clean_environment(TMPDIR=str(folder / "tmp"), CANARY_APIKEY=SECRETS["apikey"], **environ),
+        env=clean_environment(TMPDIR=str(folder / "tmp"), **ENVIRONMENT, **environ),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
@@ -237,4 +241,4 @@ async def defective(*words: str, folder: Path, **environ: str) -> AsyncIterator[
         finally:
             if process.returncode is None:
                 process.kill()
-    await process.wait()
+            await process.wait()

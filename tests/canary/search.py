@@ -4,7 +4,7 @@ import base64
 import html
 import re
 from collections.abc import Iterable, Iterator
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes
 
 # Base64 of a text that begins so many bytes into a group of three shares so many digits with what stands before it.
 ALIGNMENTS = ((0, 0), (1, 2), (2, 3))
@@ -34,10 +34,11 @@ def forms(canary: str) -> Iterator[bytes]:
     """Yield what stands for a secret in a plain text: itself, its hexadecimal digits, base64 at every alignment."""
     raw = canary.encode("utf-8", "surrogateescape")
     yield plain(raw)
-    yield raw.hex().encode()
-    for before, shared in ALIGNMENTS:
-        digits = base64.b64encode(bytes(before) + raw)[shared : (before + len(raw)) * 8 // 6]
-        yield from {digits.lower(), digits.translate(bytes.maketrans(b"+/", b"-_")).lower()}
+    for each in {raw, quote(raw, safe="").encode()}:  # a query holds it so, and is encoded as a whole
+        yield each.hex().encode()
+        for before, shared in ALIGNMENTS:
+            digits = base64.b64encode(bytes(before) + each)[shared : (before + len(each)) * 8 // 6]
+            yield from {digits.lower(), digits.translate(bytes.maketrans(b"+/", b"-_")).lower()}
 
 
 def halves(canary: str) -> tuple[str, str]:

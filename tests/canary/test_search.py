@@ -43,6 +43,7 @@ FORMS: dict[str, Callable[[str], str]] = {
     **{f"in base64, behind {before}": base64_at(before) for before in range(3)},
     **{f"in base64 for URLs, behind {before}": base64_at(before, base64.urlsafe_b64encode) for before in range(3)},
     "in base64, in a URL": lambda secret: quote(base64.b64encode(secret.encode()).decode(), safe=""),
+    "in base64, from a URL": lambda secret: base64.b64encode(f"/?x={quote(secret, safe='')}".encode()).decode(),
     "as Basic": lambda secret: "Basic " + base64.b64encode(f"user:{secret}".encode()).decode(),
     "half of it": lambda secret: halves(secret)[0],
     "the other half": lambda secret: halves(secret)[1],

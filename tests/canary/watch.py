@@ -4,6 +4,7 @@ The doors by which secrets come in (`Secret`, `Token`) and words go out (the log
 exceptions) are listened at while a test runs, so that no test has to do anything for it.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +25,8 @@ from tests.canary.search import Search
 
 # In bytes. A shorter secret of a test is part of many a word.
 SHORTEST = 6
+# How much has been searched since the tests began.
+LOOKED_AT: Counter[str] = Counter()
 OURS = (
     errors.GatewayError,
     errors.ConfigError,

@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -12,6 +12,7 @@ from proxy import __version__
 from proxy.config import load, parts
 from proxy.config.settings import Config
 from proxy.config.units import duration
+from proxy.core.redact import defect
 from proxy.errors import ConfigError, LoginError, StartError
 from proxy.life import run as run_loop
 from proxy.process import no_core_dumps
@@ -136,6 +137,8 @@ def configured(path: str | None, extra: dict[str, str] | None = None) -> Config:
         for mistake in error.mistakes:
             click.secho(mistake, fg="red", err=True)
         sys.exit(BAD_CONFIG)
+    except Exception as error:  # noqa: BLE001  as in finish
+        fail(f"a defect of iam-proxy: {defect(error)}")
 
 
 def finish(main_: Callable[[], Coroutine[Any, Any, int]]) -> None:
@@ -149,7 +152,7 @@ def finish(main_: Callable[[], Coroutine[Any, Any, int]]) -> None:
     except (KeyboardInterrupt, asyncio.CancelledError):
         sys.exit(FAILED)
     except Exception as error:  # noqa: BLE001  a person gets a line, whatever happened
-        fail(f"a defect of iam-proxy: {type(error).__name__}: {error}")
+        fail(f"a defect of iam-proxy: {defect(error)}")
 
 
 def warn(words: str) -> None:
@@ -167,7 +170,7 @@ def slow(what: str) -> None:
     click.secho(f"…         {what}: no answer yet", dim=True, err=True)
 
 
-def fail(words: str) -> None:
+def fail(words: str) -> NoReturn:
     """End with one line on standard error."""
     click.secho(f"iam-proxy: {words}", fg="red", err=True)
     sys.exit(FAILED)

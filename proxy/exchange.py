@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from proxy.core.events import Finished
 from proxy.core.fields import REFERRING
 from proxy.core.problem import NAME, problem
+from proxy.core.redact import defect
 from proxy.core.refusal import LOOKED_AT, dead
 from proxy.core.token import Token
 from proxy.errors import BadRequest, GatewayError, InternalError, LoginError
@@ -103,7 +104,7 @@ class Exchange(Sending):
             error.__traceback__ = None  # its frames hold what holds the error: only the collector would free them
             return self._own_answer(error)
         except Exception as error:  # noqa: BLE001  a defect of ours costs one request, never the connection of another
-            return self._own_answer(InternalError(cause=f"{type(error).__name__}: {error}"))
+            return self._own_answer(InternalError(cause=defect(error)))
         finally:
             self._release()
             if self.request.body is not EMPTY:

@@ -121,7 +121,7 @@ async def guarded(admin: Admin, hosts: Hosts) -> AsyncIterator[Guard]:
 
 def injected(routes: Iterable[Route]) -> frozenset[bytes]:
     """Return the names of the query parameters that carry credentials, as a log compares them."""
-    return frozenset(route.injection.name.lower() for route in routes if route.injection.place is Place.QUERY)
+    return frozenset(redact.folded(route.injection.name) for route in routes if route.injection.place is Place.QUERY)
 
 
 def starved(error: OSError) -> None:

@@ -68,17 +68,36 @@ def test_the_level_is_kept() -> None:
 
 
 def test_what_libraries_log_comes_in_our_form_without_a_traceback() -> None:
-    """One line, with the kind of the exception."""
+    """One line, with the kind of the exception and the way to it; what is filled into either is left out."""
     stream = io.StringIO()
     log.configure(Log(), stream)
     try:
-        int("broken")
+        raise ValueError("hunter2")  # noqa: TRY301  raised, so that it has a place
     except ValueError:
-        logging.getLogger("asyncio").exception("Task failed\nmore lines")
+        logging.getLogger("asyncio").exception("Task failed: %s\nmore lines", "hunter2")
     line = json.loads(stream.getvalue())
     assert line["event"] == "Task failed"
-    assert line["cause"] == "ValueError: invalid literal for int() with base 10: 'broken'"
+    assert re.fullmatch(r"ValueError at test_log\.py:\d+", line["cause"])
+    assert "hunter2" not in stream.getvalue()
     assert "Traceback" not in stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("Exception in callback f('hunter2')\nhandle: <Handle>", "Exception in callback f"),
+        ("Can not load cookies: Illegal cookie name 'hunter2'", "Can not load cookies"),
+        ("Error handling request from %s", "Error handling request from"),
+        (f"socket.accept() out of {'hunter2'}", "socket.accept"),
+        ("<hunter2>", ""),
+    ],
+)
+def test_what_libraries_fill_in_is_cut_off(words: str, said: str) -> None:
+    """Some do so before they log."""
+    stream = io.StringIO()
+    log.configure(Log(), stream)
+    logging.getLogger("asyncio").error(words)
+    assert json.loads(stream.getvalue())["event"] == said
 
 
 def test_the_access_line() -> None:

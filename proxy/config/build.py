@@ -1,6 +1,7 @@
 """From validated tables to the values of `core`: defaults that depend on other keys, and what does not fit together."""
 
 import contextlib
+import os.path
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,7 +13,7 @@ from urllib.parse import urlsplit
 from proxy.config import credentials, kinds, proxies, schema
 from proxy.config.certificates import Certificates
 from proxy.config.lines import Path
-from proxy.config.secrets import File
+from proxy.config.secrets import File, no_file
 from proxy.config.settings import Admin, Config, Log, LogFormat, LogLevel, Server, Tokens
 from proxy.core.access import Access
 from proxy.core.address import Address, TcpAddress, Upstream, loopback
@@ -133,7 +134,8 @@ class Build:
             None if authorities is None else self.folder / authorities,
         )
         for fault in found.faults():
-            self.mistake(("server", "tls", fault.key), str(fault))
+            there = os.path.exists(getattr(found, fault.key))  # noqa: PTH110  pathlib raises for a name that is too long
+            self.mistake(("server", "tls", fault.key), str(fault) if there else no_file(self.folder))
         self._exposed("server.tls.key", File(found.key))
         return found
 
@@ -178,7 +180,7 @@ class Build:
         self._verification_warning(f"routes[{index}]", verify=given.verify)
         if name is not None and insecure(given.upstream) and not given.insecure:
             words = "would carry the credential over plain http; use https, or write insecure = true"
-            self.mistake(("routes", index, "upstream"), f"{given.upstream} {words}")
+            self.mistake(("routes", index, "upstream"), words)
         if given.scrub and given.credential == NONE:
             self.mistake(("routes", index, "scrub"), 'has nothing to hide on a route with credential = "none"')
         times = {key: value for key, value in given.timeouts.model_dump().items() if value is not None}
@@ -231,7 +233,7 @@ class Build:
         if given.credential not in names:
             self.mistake(
                 path,
-                f'"{given.credential}" is not there; expected {", ".join(names) or "[credentials.NAME]"} or "none"',
+                f'names no credential; expected {", ".join(names) or "[credentials.NAME]"} or "none"',
             )
         return given.credential
 
@@ -287,7 +289,7 @@ class Build:
             split = urlsplit(url)
             if split.scheme == "http" and not loopback(split.hostname or "") and not self._any_insecure(using):
                 words = "would send the keys over plain http; use https, or write insecure = true at the route"
-                self.mistake(("credentials", name, *key), f"{url} {words}")
+                self.mistake(("credentials", name, *key), words)
 
     def _any_insecure(self, using: Sequence[tuple[int, Route]]) -> bool:
         return any(given is not None and given.insecure for given in (self.routes[index] for index, _ in using))

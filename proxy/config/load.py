@@ -169,7 +169,7 @@ class Loading:
         name = value.get("kind", "apikey") if isinstance(value, dict) else "apikey"
         kind = KINDS.get(name) if isinstance(name, str) else None
         if kind is None:
-            self.mistake((*path, "kind"), f"{name!r} is unknown; expected {', '.join(map(repr, KINDS))}")
+            self.mistake((*path, "kind"), f"is unknown; expected {', '.join(map(repr, KINDS))}")
             return None
         return self.section(kind, path, value)
 

@@ -42,10 +42,12 @@ def needles(secrets: Iterable[Secret]) -> frozenset[bytes]:
 
 
 def forms(text: str) -> Iterator[bytes]:
-    """Yield what a text may look like."""
-    for each in (octets(text), *in_base64(octets(text))):
-        yield each
-        yield from in_url(each)
+    """Yield what a text may look like, be it copied from where it was given or from the query that it was put into."""
+    given = octets(text)
+    for raw in (given, quote_from_bytes(given, "").encode()):
+        for each in (raw, *in_base64(raw)):
+            yield each
+            yield from in_url(each)
     yield from map(octets, in_json(text))
     yield from map(octets, in_html(text))
 

@@ -1,11 +1,11 @@
 """Which route a request takes, and what it may reach there."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from proxy.core.hosts import hostname, split_authority
-from proxy.core.paths import joined, plain, prefixes
+from proxy.core.paths import forms, joined, loose, plain, prefixes
 from proxy.core.route import Route
 from proxy.errors import MethodNotAllowed, NoRoute, PathDenied
 
@@ -45,7 +45,7 @@ class Rules:
         if route.strip_prefix:
             self._judge_path(stripped(path, route))
         if self.base:
-            self._judge_sent(plain(outgoing(path, route)))
+            self._judge_sent(outgoing(path, route))
         if len(path) < SHORT:
             if len(self.passed) >= REMEMBERED:  # anew: whoever comes first with many does not fill it for ever
                 self.passed.clear()
@@ -57,23 +57,31 @@ class Rules:
         for reading in {path, AUTHORITY.sub(b"", path)}:
             self._judge_path(reading)
             if self.base:
-                self._judge_sent(plain(reading))
+                self._judge_sent(reading)
 
     def _judge_path(self, path: bytes) -> None:
-        judged = plain(path)
-        # An origin may also take dot segments for names.
-        for reading in (judged, path) if b"/.." in path else (judged,):
-            if self.deny is not None and self.deny.match(reading):
-                raise PathDenied
-            if self.allow is not None and not self.allow.match(reading):
-                raise PathDenied
+        self._judge_denied(path)
+        if self.allow is not None and not all(map(self.allow.match, readings(path))):
+            raise PathDenied
+
+    def _judge_denied(self, path: bytes) -> None:
+        if self.deny is not None:
+            for reading in readings(path):
+                if self.deny.match(reading) or self.deny.match(loose(reading)):
+                    raise PathDenied
 
     def _judge_sent(self, path: bytes) -> None:
         """See that a path stays below the upstream's own, and is not denied there unless all of that is."""
-        if path != self.base and not path.startswith(self.base + b"/"):
+        if any(form != self.base and not form.startswith(self.base + b"/") for form in forms(path)):
             raise PathDenied
-        if self.deny is not None and self.deny.match(path) and not self.deny.match(self.base):
-            raise PathDenied
+        if self.deny is not None and not self.deny.match(self.base):
+            self._judge_denied(path)
+
+
+def readings(path: bytes) -> Iterable[bytes]:
+    """Return what origins may take a path for. Raises PathDenied for one that nobody can tell."""
+    # An origin may also take dot segments for names.
+    return (*forms(path), path) if b"/.." in path else forms(path)
 
 
 def stripped(path: bytes, route: Route) -> bytes:
@@ -109,7 +117,7 @@ class RouteTable:
             return self._only
         name = hostname(host)
         found = self._longest(name, path)
-        if found is not self._longest(name, plain(path)):
+        if any(found is not self._longest(name, form) for form in forms(path)):
             raise PathDenied
         if found is None:
             raise NoRoute

@@ -10,6 +10,7 @@ access.py   the line of a finished exchange
 import logging
 import os
 import random
+import re
 import sys
 from collections.abc import Callable, MutableMapping
 from datetime import UTC, datetime
@@ -18,12 +19,16 @@ from typing import Any, TextIO
 import structlog
 
 from proxy.config.settings import Log
+from proxy.core.redact import defect
 from proxy.log.access import AccessLog
 from proxy.log.console import Console
 from proxy.log.lines import MAX_TEXT, json_line
 from proxy.log.writer import writer
 
 __all__ = ["AccessLog", "Output", "configure"]
+
+# `asyncio` says "Exception in callback f('what it was called with')", and explains itself over several lines.
+FILLED_IN = re.compile(r"[%(<{\[\"'=:\n]")
 
 Event = MutableMapping[str, Any]
 
@@ -98,12 +103,15 @@ def stamped(_logger: object, _name: str, event: Event) -> Event:
 
 
 class Foreign(logging.Handler):
-    """Brings what libraries log into our own form: one line, with the kind of an exception and no traceback."""
+    """Brings what libraries log into our own form: one line, with the kind and place of an exception.
+
+    What they fill into their words, and the text of an exception, may quote what was sent or received. So their words
+    are cut where something is filled in.
+    """
 
     def emit(self, record: logging.LogRecord) -> None:
         """Log a record of the standard library's logging."""
         error = record.exc_info[1] if record.exc_info else None
-        extra = {} if error is None else {"cause": f"{type(error).__name__}: {error}"[:MAX_TEXT]}
-        # `asyncio` explains itself over several lines: the first says what happened.
-        words = record.getMessage().partition("\n")[0][:MAX_TEXT]
+        extra = {} if error is None else {"cause": defect(error)}
+        words = FILLED_IN.split(str(record.msg), maxsplit=1)[0].strip()[:MAX_TEXT]
         structlog.get_logger().log(record.levelno, words, logger=record.name, **extra)

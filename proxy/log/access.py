@@ -19,8 +19,8 @@ SHOWN = 64
 class AccessLog:
     """Writes one line for each exchange, but of those that succeeded only a `share`, which `random` in [0, 1) picks.
 
-    `console` lays lines out for people, where it is people who read them; the values of query parameters with the names
-    in `hidden` are left out.
+    `console` lays lines out for people, where it is people who read them; the values of query parameters with the
+    folded names in `hidden` are left out.
     """
 
     def __init__(

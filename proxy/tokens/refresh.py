@@ -8,6 +8,7 @@ from functools import partial
 from proxy.core.backoff import Pace
 from proxy.core.credential import Credential
 from proxy.core.identity import Identity
+from proxy.core.redact import defect
 from proxy.core.secret import Secret
 from proxy.core.token import Phase, Token
 from proxy.core.token_events import LoginFailed, LoginSucceeded, Outcome, Reason, TokenEvent
@@ -170,7 +171,7 @@ class Refresh:
         except TimeoutError:
             failure = LoginUnavailable(cause=f"no token within {limit:g} s")
         except Exception as error:  # noqa: BLE001 - a defect must cost one login, not all that follow
-            failure = LoginUnavailable(cause=f"a defect of the gateway: {type(error).__name__}")
+            failure = LoginUnavailable(cause=f"a defect of the gateway: {defect(error)}")
         else:
             self._succeeded(token, identity, reason, started)
             return

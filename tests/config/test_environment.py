@@ -94,7 +94,7 @@ def test_any_key(tmp_path: Path) -> None:
         ({**ENOUGH, "IAM_PROXY__LOG": "loud", "IAM_PROXY__LOG__ACCESS": "true"}, "IAM_PROXY__LOG: log: is not a table"),
         (
             {**ENOUGH, "IAM_PROXY_UPSTREAM": "http://x"},
-            "IAM_PROXY_UPSTREAM: routes[0].upstream: http://x would carry the "
+            "IAM_PROXY_UPSTREAM: routes[0].upstream: would carry the "
             "credential over plain http; use https, or write insecure = true",
         ),
     ],

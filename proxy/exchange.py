@@ -49,9 +49,15 @@ class Gateway:
         self._ids = itertools.count(1)
         self._id_prefix = os.urandom(5).hex()
 
+    def follow(self, ways: Sequence[Way], judge: Judge) -> None:
+        """Serve the next request of every connection along these ways; those under way end as they began."""
+        self.ways, self.judge = ways, judge
+        self.cors = judge.cors if judge.cors.origins else None
+
     async def serve(self, client: ClientConnection) -> None:
         """Answer the requests of one connection, one after the other, until there are no more."""
-        self.judge.meet(client)
+        judge = self.judge
+        judge.meet(client)
         usable = True
         while usable:
             try:
@@ -62,6 +68,9 @@ class Gateway:
                 break
             if request is None:
                 break
+            if judge is not self.judge:
+                judge = self.judge
+                judge.meet(client)
             usable = await Exchange(self, client, request).run()
         client.finish()
 
@@ -84,13 +93,14 @@ class Gateway:
 class Exchange:
     """One request, and what became of it."""
 
-    __slots__ = ("began", "client", "fact", "gateway", "origin", "request", "token", "tunnel", "way")
+    __slots__ = ("began", "client", "cors", "fact", "gateway", "origin", "request", "token", "tunnel", "way")
 
     def __init__(self, gateway: Gateway, client: ClientConnection, request: Request) -> None:
         self.gateway = gateway
         self.client = client
         self.request = request
         self.way: Way
+        self.cors = gateway.cors
         self.origin: OriginConnection | None = None
         self.token: Token | None = None  # what was sent last
         self.tunnel: Tunnel | None = None
@@ -295,8 +305,8 @@ class Exchange:
             answer.lines = self.way.returned(answer.lines, self.request)
         if self.request.scrub is not None:
             hide(answer, self.request.scrub)
-        if self.gateway.cors is not None:
-            answer.lines = self.gateway.cors.answered(answer.lines, self.request.control.get(b"origin"))
+        if self.cors is not None:
+            answer.lines = self.cors.answered(answer.lines, self.request.control.get(b"origin"))
         keep = self.client.start_answer(answer)
         self.origin.release(BY_QUEUE)
         return keep
@@ -337,8 +347,8 @@ class Exchange:
         if isinstance(error, BadRequest):
             self.request.keep = False  # interface.md: `bad_request` closes the connection
         head, body = problem(error, fact.request_id)
-        if self.gateway.cors is not None:
-            head = self.gateway.cors.own(head, self.request.control.get(b"origin"))
+        if self.cors is not None:
+            head = self.cors.own(head, self.request.control.get(b"origin"))
         return client.own_answer(head, body)
 
     def _tell(self) -> None:

@@ -46,8 +46,8 @@ LOOK = 0.25
 class Observers:
     """Who is told what happens.
 
-    `starved`: no file could be opened for a client that waits to be accepted; `configured`: from now on this
-    configuration is in force.
+    `starved`: no file could be opened for a client that waits to be accepted; `configured`: a reload has put
+    this configuration in force.
     """
 
     finished: Callable[[Finished], None]
@@ -90,6 +90,11 @@ class App:
     def addresses(self) -> list[Address]:
         """Where the gateway listens, once it does."""
         return [door.address for door in self._doors]
+
+    @property
+    def sockets_handed(self) -> bool:
+        """Whether the sockets were handed in, so that it does not matter which addresses are configured."""
+        return any(door.wanted is None for door in self._doors)
 
     @property
     def sources(self) -> Mapping[str, Reuse]:
@@ -142,7 +147,6 @@ class App:
             self._doors.append(self._open(address, open_socket(address)))
         self.generation.log_in()
         self.drift.start()
-        self.observers.configured(self.config)
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)

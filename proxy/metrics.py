@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from proxy import errors
 from proxy.core.events import Finished
+from proxy.core.reload_events import Reloaded, ReloadEvent, ReloadRefused
 from proxy.core.token_events import LoginFailed, LoginSucceeded, StoreFailed, TokenEvent
 
 # Methods with a label of their own (RFC 9110 §9, RFC 5789): a client cannot make up further ones.
@@ -42,6 +43,8 @@ class Metrics:
         self.login_durations = Histogram()
         self.refreshes: Counter[tuple[str, str]] = Counter()
         self.store_errors: Counter[tuple[str]] = Counter()
+        self.reloads: Counter[tuple[str]] = Counter()
+        self.reload_refused = False  # the last one
 
     def finished(self, fact: Finished) -> None:
         """Count an exchange that has ended."""
@@ -69,3 +72,9 @@ class Metrics:
                 self.login_durations.add(event.duration)
             case StoreFailed():
                 self.store_errors[(event.credential,)] += 1
+
+    def reload(self, event: ReloadEvent) -> None:
+        """Count what became of a reload."""
+        if isinstance(event, (Reloaded, ReloadRefused)):
+            self.reload_refused = isinstance(event, ReloadRefused)
+            self.reloads[("refused" if self.reload_refused else "succeeded",)] += 1

@@ -5,15 +5,19 @@ import contextlib
 import math
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from pathlib import Path
 
 import structlog
 
 from proxy.admin.listener import listen
 from proxy.app import App, Observers
+from proxy.config.build import beyond_loopback
+from proxy.config.changes import changes, needs_restart
 from proxy.config.settings import Config
 from proxy.core.address import Address, TcpAddress
 from proxy.core.events import Finished
+from proxy.core.reload_events import FileGone, ReloadBegun, Reloaded, ReloadEvent, ReloadRefused
 from proxy.core.tls_events import CertificateChanged, CertificateKept, HandshakeFailed, TlsEvent
 from proxy.core.token_events import (
     ClockJumped,
@@ -29,46 +33,122 @@ from proxy.core.token_events import (
     TokenFound,
     TokenRefused,
 )
-from proxy.life import Signals
+from proxy.errors import ConfigError
+from proxy.life import Signals, on_hangup
 from proxy.listen import bound, open_socket
-from proxy.log import AccessLog, Output
+from proxy.log import AccessLog, Output, set_level
 from proxy.metrics import Metrics
+from proxy.reload import Reloads
+from proxy.systemd import Handed, Notice, handed, sentence
 from proxy.view import AppView
 
+# What the end may take besides the drain, in seconds: logouts, and whatever is cut.
+STOP_TIME = 10.0
 
-async def serve(config: Config, output: Output) -> int:
-    """Serve until a signal, then drain; return the exit code. Raises StartError."""
-    signals = Signals(asyncio.get_running_loop())
+
+async def serve(config: Config, output: Output, reread: Callable[[], Config], told: Mapping[str, str]) -> int:
+    """Serve until a signal, then drain; return the exit code.
+
+    `reread` returns the configuration anew, or raises ConfigError; `told` is what systemd says. Raises StartError, and
+    ConfigError where it forbids a socket that was handed over.
+    """
+    loop = asyncio.get_running_loop()
+    signals, notice, metrics = Signals(loop), Notice(told), Metrics()
+    sockets = handed(told, config.admin.listen)
+    guard(sockets, config)
     log = structlog.get_logger()
     for warning in config.warnings:
         log.warning(warning)
-    async with gateway(config, output) as (app, admin):
-        if app.spool_fault is not None:
-            words = "no temporary file can be made: bodies above limits.replay_buffer are streamed without replay"
-            log.warning(words, folder=tempfile.gettempdir(), cause=app.spool_fault)
-        if app.clients.limit < config.limits.max_connections:
-            words = "too few open files for limits.max_connections: fewer clients are accepted (see ulimit -n)"
-            log.warning(words, files=app.files, wanted=config.limits.max_connections, accepted=app.clients.limit)
+    begun = gateway(config, output, sockets.gateway, sockets.admin, metrics=metrics, end=signals.arrive)
+    async with begun as (app, admin):
+        say_shortages(app)
         for address in app.addresses:
             log.info("listening", address=str(address), curl=curl(app, address))
         if admin is not None:
             log.info("admin listening", address=str(admin))
-        await signals.asked()
+        notice.ready(sentence(app.addresses))
+        notice.watch(loop)
+        async with reloading(app, reread, metrics, notice):
+            await signals.asked()
+        notice.stopping(app.config.server.drain_timeout + STOP_TIME)
         log.info("draining", connections=len(app.clients))
         finished = await signals.end(app)
         log.info("stopped", finished=finished)
+    notice.close()
     return 0
+
+
+def guard(sockets: Handed, config: Config) -> None:
+    """Hold sockets that were handed over to what holds for `server.listen`. Raises ConfigError."""
+    if config.access.beyond_loopback:
+        return
+    open_to_all = [bound(sock) for sock in sockets.gateway if beyond_loopback(bound(sock))]
+    words = 'is reached from beyond this machine; write access.allow = ["private"], "any" or networks'
+    if open_to_all:
+        raise ConfigError([f"the socket {address}, handed over by systemd, {words}" for address in open_to_all])
+
+
+def say_shortages(app: App) -> None:
+    """Write into the log what the system does not give the gateway."""
+    log, limits = structlog.get_logger(), app.config.limits
+    if app.spool_fault is not None:
+        words = "no temporary file can be made: bodies above limits.replay_buffer are streamed without replay"
+        log.warning(words, folder=tempfile.gettempdir(), cause=app.spool_fault)
+    if app.clients.limit < limits.max_connections:
+        words = "too few open files for limits.max_connections: fewer clients are accepted (see ulimit -n)"
+        log.warning(words, files=app.files, wanted=limits.max_connections, accepted=app.clients.limit)
+
+
+@contextlib.asynccontextmanager
+async def reloading(app: App, reread: Callable[[], Config], metrics: Metrics, notice: Notice) -> AsyncIterator[None]:
+    """Reload a gateway at each SIGHUP and when its file has changed, and tell whoever is to know."""
+
+    async def again() -> Reloaded:
+        before = app.config
+        config = await asyncio.to_thread(reread)
+        await app.reload(config)
+        changed = changes(before, config)
+        return Reloaded(
+            tuple(changed),
+            tuple(needs_restart(changed, sockets=app.sockets_handed)),
+            tuple(app.generation.without_token),
+            tuple(warning for warning in config.warnings if warning not in before.warnings),
+        )
+
+    def tell(event: ReloadEvent) -> None:
+        metrics.reload(event)
+        tell_of_reload(event, app.config.source)
+        if isinstance(event, ReloadBegun):
+            notice.reloading()
+        elif not isinstance(event, FileGone):
+            refused = "; the last reload was refused" if isinstance(event, ReloadRefused) else ""
+            notice.ready(sentence(app.addresses) + refused)
+
+    loop, source = asyncio.get_running_loop(), app.config.source
+    reloads = Reloads(None if source is None else Path(source), again, tell, loop)
+    await reloads.start()
+    on_hangup(loop, reloads.ask)
+    try:
+        yield
+    finally:
+        await reloads.close()
 
 
 @contextlib.asynccontextmanager
 async def gateway(
-    config: Config, output: Output, sockets: Sequence[socket.socket] = (), admin_socket: socket.socket | None = None
+    config: Config,
+    output: Output,
+    sockets: Sequence[socket.socket] = (),
+    admin_socket: socket.socket | None = None,
+    *,
+    metrics: Metrics | None = None,
+    end: Callable[[], object] | None = None,
 ) -> AsyncIterator[tuple[App, Address | None]]:
     """Start a gateway and its admin listener, on open sockets if there are any, and stop both at the end.
 
-    Raises StartError.
+    `end` is called where somebody asks the admin listener to end the gateway. Raises StartError.
     """
-    metrics = Metrics()
+    metrics = metrics or Metrics()
     access = AccessLog(output.writer, output.console if output.people else None, every=config.log.access)
 
     def finished(fact: Finished) -> None:
@@ -80,12 +160,16 @@ async def gateway(
         metrics.token(event)
         tell(event)
 
-    app = App(config, Observers(finished, token, tell_of_tls, starved))
+    def configured(config: Config) -> None:
+        access.every = config.log.access
+        set_level(config.log.level)
+
+    app = App(config, Observers(finished, token, tell_of_tls, starved, configured))
     async with contextlib.AsyncExitStack() as stack:
         if admin_socket is None and config.admin.listen is not None:
             admin_socket = open_socket(config.admin.listen)
         if admin_socket is not None:
-            runner = await listen(AppView(app, metrics), admin_socket, app.hosts)
+            runner = await listen(AppView(app, metrics, end), admin_socket)
             stack.push_async_callback(runner.cleanup)
         stack.push_async_callback(app.stop)
         await app.start(sockets)
@@ -157,6 +241,25 @@ def tell_of_tls(event: TlsEvent) -> None:
             log.info("certificate changed: new connections get the new one", file=event.file)
         case CertificateKept():
             log.error("certificate kept: the changed files cannot be used", cause=event.cause)
+
+
+def tell_of_reload(event: ReloadEvent, source: str | None) -> None:
+    """Write what became of a reload into the log."""
+    log = structlog.get_logger()
+    match event:
+        case Reloaded():
+            for warning in event.warnings:
+                log.warning(warning)
+            for key in event.restart:
+                log.warning("changed, but needs a restart", key=key)
+            extra = {"without_token": list(event.without_token)} if event.without_token else {}
+            words = "reloaded" if source else "secrets read anew; the environment, which is the configuration, stays"
+            log.info(words, changed=list(event.changed), **extra)
+        case ReloadRefused(again=False):
+            for mistake in event.mistakes:
+                log.error("reload refused", mistake=mistake)
+        case FileGone():
+            log.warning("the configuration file is gone; what it said stays in force", cause=event.cause)
 
 
 def curl(app: App, address: Address) -> str:

@@ -2,12 +2,13 @@
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from proxy import __version__
 from proxy.app import App
+from proxy.core.hosts import Hosts
 from proxy.metrics import Metrics
 from proxy.tokens.state import TokenState
 from proxy.way import Way
@@ -16,14 +17,22 @@ from proxy.way import Way
 class AppView:
     """Looks at a gateway for the admin listener."""
 
-    def __init__(self, app: App, metrics: Metrics) -> None:
+    def __init__(self, app: App, metrics: Metrics, end: Callable[[], object] | None = None) -> None:
         self._app = app
+        self._end = end
         self._began = time.time()
         self._metrics = metrics
         self._exposition: Any = None
 
+    @property
+    def hosts(self) -> Hosts:
+        """The Host names that are answered."""
+        return self._app.hosts
+
     def unready(self) -> Mapping[str, str]:
         """Return the reason for each credential that is not live; empty when the gateway is ready."""
+        if self._app.draining:
+            return {"gateway": "draining"}
         states = {name: source.state for name, source in self._app.sources.items()}
         return {name: reason(state) for name, state in states.items() if not state.live}
 
@@ -56,6 +65,13 @@ class AppView:
             return None
         await source.refresh()
         return self._credential(source.state)
+
+    def quit(self) -> bool:
+        """End the gateway as a signal would; return whether the configuration allows it."""
+        allowed = self._end is not None and self._app.config.admin.quit
+        if allowed and self._end is not None:
+            self._end()
+        return allowed
 
     def _expiries(self) -> Mapping[str, float]:
         states = {name: source.state for name, source in self._app.sources.items()}

@@ -40,6 +40,12 @@ class Exposition(Collector):
         """Yield every metric; prometheus_client calls this."""
         yield from self._exchanges()
         yield from self._tokens()
+        yield counter("reloads", "Reloads of the configuration", ("outcome",), self._metrics.reloads)
+        yield GaugeMetricFamily(
+            "iam_proxy_last_reload_refused",
+            "Whether the file has mistakes, so that what it said before is in force",
+            value=self._metrics.reload_refused,
+        )
         yield InfoMetricFamily("iam_proxy_build", "The gateway's version", value={"version": __version__})
 
     def _exchanges(self) -> Iterator[Metric]:

@@ -23,6 +23,11 @@ MAX_BODY = 64 * 1024
 class View(Protocol):
     """What the listener shows and does, in plain values; never a secret or a token."""
 
+    @property
+    def hosts(self) -> Hosts:
+        """The Host names that are answered."""
+        ...
+
     def unready(self) -> Mapping[str, str]:
         """Return the reason for each credential that is not live; empty when the gateway is ready."""
         ...
@@ -39,16 +44,18 @@ class View(Protocol):
         """Log in anew; return the credential's state, or None for an unknown one. Raises LoginError."""
         ...
 
+    def quit(self) -> bool:
+        """End the gateway as a signal would; return whether that may be asked here."""
+        ...
+
 
 VIEW = web.AppKey("view", View)
-HOSTS = web.AppKey("hosts", Hosts)
 
 
-def application(view: View, hosts: Hosts) -> web.Application:
-    """Return the admin application, which answers to these names."""
+def application(view: View) -> web.Application:
+    """Return the admin application."""
     app = web.Application(middlewares=[guarded], client_max_size=MAX_BODY)
     app[VIEW] = view
-    app[HOSTS] = hosts
     app.add_routes(
         [
             web.get("/livez", livez),
@@ -56,6 +63,7 @@ def application(view: View, hosts: Hosts) -> web.Application:
             web.get("/status", status),
             web.get("/metrics", metrics),
             web.post("/refresh/{name}", refresh),
+            web.post("/quit", leave),
         ]
     )
     return app
@@ -64,7 +72,7 @@ def application(view: View, hosts: Hosts) -> web.Application:
 @web.middleware
 async def guarded(request: web.Request, handler: Any) -> web.StreamResponse:  # noqa: ANN401  aiohttp's own type is private
     """Refuse who may not ask, and answer every error in one form."""
-    refused = refusal(request.app[HOSTS], request.remote or None, noted(request))
+    refused = refusal(request.app[VIEW].hosts, request.remote or None, noted(request))
     if refused is not None:
         return fault(refused.status, refused.code)
     try:
@@ -134,9 +142,14 @@ async def refresh(request: web.Request) -> web.Response:
     return fault(404, "not_found") if state is None else answer(200, state)
 
 
-async def listen(view: View, sock: socket.socket, hosts: Hosts) -> web.AppRunner:
+async def leave(request: web.Request) -> web.Response:
+    """Drain and end, where the operator has allowed it; it happens behind this answer."""
+    return answer(202, {"draining": True}) if request.app[VIEW].quit() else fault(404, "not_found")
+
+
+async def listen(view: View, sock: socket.socket) -> web.AppRunner:
     """Serve the admin application on a bound socket; the caller cleans the runner up."""
-    runner = web.AppRunner(application(view, hosts), access_log=None, shutdown_timeout=1.0)
+    runner = web.AppRunner(application(view), access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     await web.SockSite(runner, sock).start()
     return runner

@@ -13,8 +13,9 @@ LISTEN = "server.listen"
 
 def changes(before: Config, after: Config) -> list[str]:
     """Return what is different, key by key; routes are named as in logs and metrics."""
+    routes = [{route.label: route for route in each.routes} for each in (before, after)]
     return [
-        *_named("route", {route.label: route for route in before.routes}, {route.label: route for route in after.routes}),
+        *_named("route", *routes),
         *_named("credential", before.credentials, after.credentials),
         *_keys(before, after),
     ]
@@ -27,11 +28,11 @@ def needs_restart(changed: list[str], *, sockets: bool) -> list[str]:
 
 
 def _named(what: str, before: Mapping[str, object], after: Mapping[str, object]) -> Iterator[str]:
-    for name in after.keys() - before.keys():
+    for name in sorted(after.keys() - before.keys()):
         yield f"{what} {name} added"
-    for name in before.keys() - after.keys():
+    for name in sorted(before.keys() - after.keys()):
         yield f"{what} {name} removed"
-    for name in before.keys() & after.keys():
+    for name in sorted(before.keys() & after.keys()):
         if before[name] != after[name]:
             yield f"{what} {name} changed"
 

@@ -47,6 +47,11 @@ def from_environment(environ: Mapping[str, str]) -> Config:
     return Loading(None, environ).config()
 
 
+def again(config: Config, environ: Mapping[str, str]) -> Config:
+    """Return a configuration anew, from where it came. Raises ConfigError."""
+    return from_environment(environ) if config.source is None else load(config.source, environ)
+
+
 def read(name: str) -> str:
     """Return a file's text. Raises ConfigError."""
     try:

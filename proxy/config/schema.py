@@ -109,7 +109,7 @@ class Admin(Section):
     allow: Later = item("as access.allow, for this listener", default=["loopback"])
     key: Later = item("a secret; needed beyond loopback", default=None)
     inspector: Later = item("the traffic inspector page", default=False)
-    quit: Later = item("POST /quit", default=False)
+    quit: bool = item("POST /quit ends the gateway as SIGTERM does", default=False)
 
 
 class Access(Section):

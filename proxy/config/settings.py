@@ -29,9 +29,10 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Admin:
-    """`[admin]`; None turns the listener off."""
+    """`[admin]`; no address turns the listener off. With `quit` whoever may ask it may end the gateway."""
 
     listen: Address | None = TcpAddress("127.0.0.1", 9901)
+    quit: bool = False
 
 
 @dataclass(frozen=True, slots=True)

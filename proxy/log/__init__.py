@@ -15,12 +15,12 @@ from typing import Any, TextIO
 import orjson
 import structlog
 
-from proxy.config.settings import Log
+from proxy.config.settings import Log, LogLevel
 from proxy.log.access import AccessLog
 from proxy.log.console import Console
 from proxy.log.writer import Writer
 
-__all__ = ["AccessLog", "Output", "configure"]
+__all__ = ["AccessLog", "Output", "configure", "set_level"]
 
 # Longer texts in a log line say nothing more.
 MAX_TEXT = 1024
@@ -73,6 +73,11 @@ def configure(settings: Log, stream: TextIO | None = None) -> Output:
     )
     logging.basicConfig(handlers=[Foreign()], level=logging.WARNING, force=True)
     return output
+
+
+def set_level(level: LogLevel) -> None:
+    """Write this and whatever is more serious from now on."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(level))
 
 
 def finish(output: Output, event: Event) -> str:

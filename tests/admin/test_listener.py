@@ -40,7 +40,7 @@ class Admin:
 async def admin_of(app: App) -> AsyncIterator[Admin]:
     """Run an admin listener for a gateway."""
     sock = open_socket(TcpAddress("127.0.0.1", 0))
-    runner = await listen(AppView(app, Metrics()), sock, app.hosts)
+    runner = await listen(AppView(app, Metrics()), sock)
     try:
         async with aiohttp.ClientSession() as session:
             yield Admin(session, f"http://{bound(sock)}")

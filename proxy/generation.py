@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from proxy.certificate import Certificate
 from proxy.client_keys import KeyWatch
 from proxy.config.settings import Config
-from proxy.core.backoff import Pace
+from proxy.core.backoff import REFRESH_INTERVAL, Pace
 from proxy.core.credential import Credential, Verification
 from proxy.core.keys import Keys
 from proxy.core.route import Route
@@ -105,10 +105,9 @@ class Generation:
         """Return the source of a credential: the one before, with its token and its budget, if it is the same."""
         name, common = credential.name, self._common
         if before is not None and name in before.sources:
-            source = before.sources[name]
+            common.paces[name] = before.sources[name].pace
             if before.config.credentials[name].question == credential.question:
-                return source
-            common.paces[name] = source.pace
+                return before.sources[name]
         source = Reuse(
             self._issuer(credential),
             credential,
@@ -177,6 +176,7 @@ class Generation:
 
     def take_over(self, before: "Generation") -> None:
         """From now on this generation is in force: what it has taken over is read anew, by its own settings."""
+        self._common.paces.update({name: source.pace for name, source in before.sources.items()})
         for name, source in self.sources.items():
             if before.sources.get(name) is not source:
                 continue
@@ -195,9 +195,12 @@ class Generation:
 
 
 async def first_token(source: Reuse, after: float) -> None:
-    """Start a source `after` so many seconds, and wait for what becomes of its first login."""
+    """Start a source `after` so many seconds, and wait for what becomes of its first login, if that may begin soon."""
     await asyncio.sleep(after)
     source.start()
+    due = source.state.next_attempt
+    if due is not None:  # the one before has just logged in, or has used up the budget
+        await asyncio.sleep(min(REFRESH_INTERVAL, due - asyncio.get_running_loop().time()))
     with contextlib.suppress(LoginError):
         await source.token()
 

@@ -61,6 +61,7 @@ class Refresh:
         self._wanted: Reason | None = None  # why a login is due, whatever token is at hand
         self._refused: Token | None = None  # the token that the next one takes the place of
         self._closed = False
+        self._begun = -math.inf  # the last login
         self._earliest = -math.inf  # before it no login begins by itself: many credentials are spread
         self._failure: LoginError = LoginUnavailable(cause=_HELD)
 
@@ -88,8 +89,8 @@ class Refresh:
 
     @property
     def pace(self) -> Pace:
-        """What the logins so far mean for the next one."""
-        return self._pace
+        """What the logins so far mean for the next one, with that in flight."""
+        return self._pace.begun(self._begun) if self._flight.flying else self._pace
 
     def follow(self, pace: Pace) -> None:
         """Go on at the pace of the source that had this name before: its budget counts, its waits do not."""
@@ -107,6 +108,7 @@ class Refresh:
         now = self._clock.time()
         if now < self._next_login():
             return False
+        self._begun = now
         self._flight.begin(partial(self._log_in, self._reason(now), now))
         return True
 

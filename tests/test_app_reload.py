@@ -10,7 +10,7 @@ from typing import cast
 
 import pytest
 
-from proxy.app import App
+from proxy.app import App, Observers
 from proxy.config.secrets import Literal
 from proxy.config.settings import Config, Server, Tokens
 from proxy.core.access import Access, networks
@@ -21,6 +21,7 @@ from proxy.core.limits import Limits
 from proxy.core.logout import PlatformLogout
 from proxy.core.store import StoreFile
 from proxy.core.timeouts import Timeouts
+from proxy.core.tls_events import CertificateChanged, TlsEvent
 from proxy.core.token_events import LoginFailed, LoginSucceeded
 from proxy.errors import StartError
 from proxy.wire.client import ClientConnection
@@ -338,6 +339,39 @@ async def test_tls_is_turned_on_and_off(tmp_path: Path) -> None:
             await app.reload(replace(app.config, server=replace(server, tls=None)))
             assert await known.ended()
         assert await ask(app) == 200
+
+
+async def test_files_of_the_certificate_are_looked_at(tmp_path: Path) -> None:
+    """At each reload, without waiting for the time to look at them."""
+    authority, told = Authority(tmp_path), asyncio.Queue[TlsEvent]()
+    async with raw_origin(Platform().visit) as origin:
+        base = config(origin.port)
+        settings = replace(base, server=replace(base.server, tls=authority.gateway()))
+        app = App(settings, Observers(lambda _: None, lambda _: None, told.put_nowait))
+        try:
+            await app.start()
+            authority.gateway()
+            await app.reload(replace(settings))
+            assert isinstance(await told.get(), CertificateChanged)
+        finally:
+            await app.stop()
+
+
+async def test_another_authority_for_an_origin(tmp_path: Path) -> None:
+    """Its file holds something else: connections are made anew, by what it says now."""
+    authority = Authority(tmp_path)
+    authority.gateway()
+    file = tmp_path / "ca.pem"
+    base = config(9)
+    route = replace(base.routes[0], credential=None, verification=Verification(str(file)))
+    route = replace(route, upstream=replace(route.upstream, scheme="https"))
+    async with running(replace(base, routes=(route,))) as app:
+        pool = app.ways[0].pool
+        await app.reload(replace(app.config))
+        assert app.ways[0].pool is pool
+        Authority(tmp_path).gateway()
+        await app.reload(replace(app.config))
+        assert app.ways[0].pool is not pool
 
 
 async def test_another_store(tmp_path: Path) -> None:

@@ -23,12 +23,13 @@ class Reloads:
     """Runs `reload` when it is asked to and when `file` has changed: one at a time, one more for all who ask meanwhile.
 
     `reload` raises ConfigError or StartError where nothing has changed. Without a file it runs only when asked. The
-    content is compared, so it does not matter how a file is replaced.
+    content is compared, so it does not matter how a file is replaced; `content` is what it held when it was read last.
     """
 
     def __init__(
         self,
         file: Path | None,
+        content: bytes,
         reload: Callable[[], Awaitable[Reloaded]],
         tell: Callable[[ReloadEvent], None],
         clock: Clock,
@@ -40,17 +41,14 @@ class Reloads:
         self._running: SingleFlight[None] = SingleFlight()
         self._polling = Polling(clock, None if file is None else LOOK, self._look)
         self._asked = self._closed = False
-        self._tried = b""  # what the last reload was about
-        self._found = b""  # what the last look has found
+        self._tried = content  # what the last reload was about
+        self._found = content  # what the last look has found
         self._gone = False
         self._refused: tuple[str, ...] = ()  # the mistakes of the last reload, and when to try again
         self._retry_at = 0.0
 
-    async def start(self) -> None:
-        """Look at the file from now on, until `close`; what it holds now is in force."""
-        if self._file is not None:
-            with contextlib.suppress(OSError):
-                self._tried = self._found = await asyncio.to_thread(self._file.read_bytes)
+    def start(self) -> None:
+        """Look at the file from now on, until `close`."""
         self._polling.start()
 
     def ask(self) -> None:
@@ -106,3 +104,10 @@ class Reloads:
         changed = content != self._tried and content == before
         if changed or (self._refused and content == self._tried and self._now() >= self._retry_at):
             self._begin()
+
+
+def content_of(name: str | None) -> bytes:
+    """Return what a file holds; nothing where there is none."""
+    with contextlib.suppress(OSError):
+        return b"" if name is None else Path(name).read_bytes()
+    return b""

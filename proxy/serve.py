@@ -4,20 +4,17 @@ import asyncio
 import contextlib
 import math
 import socket
-import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from pathlib import Path
 
 import structlog
 
 from proxy.admin.listener import listen
+from proxy.announce import say_addresses, say_shortages
 from proxy.app import App, Observers
 from proxy.config.build import beyond_loopback
-from proxy.config.changes import changes, needs_restart
 from proxy.config.settings import Config
-from proxy.core.address import Address, TcpAddress
+from proxy.core.address import Address
 from proxy.core.events import Finished
-from proxy.core.reload_events import FileGone, ReloadBegun, Reloaded, ReloadEvent, ReloadRefused
 from proxy.core.tls_events import CertificateChanged, CertificateKept, HandshakeFailed, TlsEvent
 from proxy.core.token_events import (
     ClockJumped,
@@ -34,11 +31,12 @@ from proxy.core.token_events import (
     TokenRefused,
 )
 from proxy.errors import ConfigError
-from proxy.life import Signals, on_hangup
+from proxy.life import Signals
 from proxy.listen import bound, open_socket
 from proxy.log import AccessLog, Output, set_level
 from proxy.metrics import Metrics
-from proxy.reload import Reloads
+from proxy.reload import content_of
+from proxy.reloading import reloading
 from proxy.systemd import Handed, Notice, handed, sentence
 from proxy.view import AppView
 
@@ -52,7 +50,7 @@ async def serve(config: Config, output: Output, reread: Callable[[], Config], to
     `reread` returns the configuration anew, or raises ConfigError; `told` is what systemd says. Raises StartError, and
     ConfigError where it forbids a socket that was handed over.
     """
-    loop = asyncio.get_running_loop()
+    loop, content = asyncio.get_running_loop(), content_of(config.source)
     signals, notice, metrics = Signals(loop), Notice(told), Metrics()
     sockets = handed(told, config.admin.listen)
     guard(sockets, config)
@@ -62,13 +60,12 @@ async def serve(config: Config, output: Output, reread: Callable[[], Config], to
     begun = gateway(config, output, sockets.gateway, sockets.admin, metrics=metrics, end=signals.arrive)
     async with begun as (app, admin):
         say_shortages(app)
-        for address in app.addresses:
-            log.info("listening", address=str(address), curl=curl(app, address))
+        say_addresses(app)
         if admin is not None:
             log.info("admin listening", address=str(admin))
         notice.ready(sentence(app.addresses))
         notice.watch(loop)
-        async with reloading(app, reread, metrics, notice):
+        async with reloading(app, content, reread, metrics, notice):
             await signals.asked()
         notice.stopping(app.config.server.drain_timeout + STOP_TIME)
         log.info("draining", connections=len(app.clients))
@@ -86,52 +83,6 @@ def guard(sockets: Handed, config: Config) -> None:
     words = 'is reached from beyond this machine; write access.allow = ["private"], "any" or networks'
     if open_to_all:
         raise ConfigError([f"the socket {address}, handed over by systemd, {words}" for address in open_to_all])
-
-
-def say_shortages(app: App) -> None:
-    """Write into the log what the system does not give the gateway."""
-    log, limits = structlog.get_logger(), app.config.limits
-    if app.spool_fault is not None:
-        words = "no temporary file can be made: bodies above limits.replay_buffer are streamed without replay"
-        log.warning(words, folder=tempfile.gettempdir(), cause=app.spool_fault)
-    if app.clients.limit < limits.max_connections:
-        words = "too few open files for limits.max_connections: fewer clients are accepted (see ulimit -n)"
-        log.warning(words, files=app.files, wanted=limits.max_connections, accepted=app.clients.limit)
-
-
-@contextlib.asynccontextmanager
-async def reloading(app: App, reread: Callable[[], Config], metrics: Metrics, notice: Notice) -> AsyncIterator[None]:
-    """Reload a gateway at each SIGHUP and when its file has changed, and tell whoever is to know."""
-
-    async def again() -> Reloaded:
-        before = app.config
-        config = await asyncio.to_thread(reread)
-        await app.reload(config)
-        changed = changes(before, config)
-        return Reloaded(
-            tuple(changed),
-            tuple(needs_restart(changed, sockets=app.sockets_handed)),
-            tuple(app.generation.without_token),
-            tuple(warning for warning in config.warnings if warning not in before.warnings),
-        )
-
-    def tell(event: ReloadEvent) -> None:
-        metrics.reload(event)
-        tell_of_reload(event, app.config.source)
-        if isinstance(event, ReloadBegun):
-            notice.reloading()
-        elif not isinstance(event, FileGone):
-            refused = "; the last reload was refused" if isinstance(event, ReloadRefused) else ""
-            notice.ready(sentence(app.addresses) + refused)
-
-    loop, source = asyncio.get_running_loop(), app.config.source
-    reloads = Reloads(None if source is None else Path(source), again, tell, loop)
-    await reloads.start()
-    on_hangup(loop, reloads.ask)
-    try:
-        yield
-    finally:
-        await reloads.close()
 
 
 @contextlib.asynccontextmanager
@@ -241,38 +192,3 @@ def tell_of_tls(event: TlsEvent) -> None:
             log.info("certificate changed: new connections get the new one", file=event.file)
         case CertificateKept():
             log.error("certificate kept: the changed files cannot be used", cause=event.cause)
-
-
-def tell_of_reload(event: ReloadEvent, source: str | None) -> None:
-    """Write what became of a reload into the log."""
-    log = structlog.get_logger()
-    match event:
-        case Reloaded():
-            for warning in event.warnings:
-                log.warning(warning)
-            for key in event.restart:
-                log.warning("changed, but needs a restart", key=key)
-            extra = {"without_token": list(event.without_token)} if event.without_token else {}
-            words = "reloaded" if source else "secrets read anew; the environment, which is the configuration, stays"
-            log.info(words, changed=list(event.changed), **extra)
-        case ReloadRefused(again=False):
-            for mistake in event.mistakes:
-                log.error("reload refused", mistake=mistake)
-        case FileGone():
-            log.warning("the configuration file is gone; what it said stays in force", cause=event.cause)
-
-
-def curl(app: App, address: Address) -> str:
-    """Return a command that asks the gateway at an address for something."""
-    if app.certificate is None or not app.speaks_tls(address):
-        return f"curl {url(address)}/"
-    own = "--cert CERT.pem --key KEY.pem " if app.certificate.asks_clients else ""
-    return f"curl {own}{url(address, 'https')}/"
-
-
-def url(address: Address, scheme: str = "http") -> str:
-    """Return what to type for an address: `0.0.0.0` is reached by way of loopback."""
-    if not isinstance(address, TcpAddress):
-        return f"--unix-socket {address.path} http://localhost"
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address.host, address.host)  # noqa: S104  it is read, not bound
-    return f"{scheme}://{TcpAddress(host, address.port)}"

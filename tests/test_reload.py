@@ -8,7 +8,7 @@ from pathlib import Path
 
 from proxy.core.reload_events import FileGone, ReloadBegun, Reloaded, ReloadEvent, ReloadRefused
 from proxy.errors import ConfigError, StartError
-from proxy.reload import LOOK, RETRY, Reloads
+from proxy.reload import LOOK, RETRY, Reloads, content_of
 from tests.tokens.clock import FakeClock
 
 
@@ -26,7 +26,8 @@ class Desk:
 
     def __post_init__(self) -> None:
         self.gate.set()
-        self.reloads = Reloads(self.file, self.reload, self.told.append, self.clock)
+        content = b"" if self.file is None else content_of(str(self.file))
+        self.reloads = Reloads(self.file, content, self.reload, self.told.append, self.clock)
 
     async def reload(self) -> Reloaded:
         """Do as the test says."""
@@ -65,7 +66,7 @@ async def desk(file: Path | None, text: str = "one") -> AsyncIterator[Desk]:
     if file is not None:
         file.write_text(text)
     made = Desk(file)
-    await made.reloads.start()
+    made.reloads.start()
     yield made
     await made.reloads.close()
     assert made.clock.pending == []
@@ -101,7 +102,7 @@ async def test_a_link_that_is_swapped(tmp_path: Path) -> None:
     (tmp_path / "..data").symlink_to("a")
     (tmp_path / "c").symlink_to("..data/c")
     it = Desk(tmp_path / "c")
-    await it.reloads.start()
+    it.reloads.start()
     (tmp_path / "..new").symlink_to("b")
     (tmp_path / "..new").replace(tmp_path / "..data")
     await it.look(2)

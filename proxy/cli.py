@@ -3,17 +3,18 @@
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, NoReturn
 
 import click
 
-from proxy import __version__
-from proxy.config import load, parts
+from proxy import __version__, systemd
+from proxy.config import again, load, parts
 from proxy.config.settings import Config
 from proxy.config.units import duration
 from proxy.core.redact import defect
 from proxy.errors import ConfigError, LoginError, StartError
+from proxy.life import ignore_hangups
 from proxy.life import run as run_loop
 from proxy.process import no_core_dumps
 
@@ -49,17 +50,20 @@ def main() -> None:
 @CONFIG
 @click.option("--listen", metavar="HOST:PORT", help="Listen there instead; port 0 takes any free one.")
 def run(config: str | None, listen: str | None) -> None:
-    """Serve until SIGTERM or SIGINT, then finish what runs."""
-    settings = configured(config, {} if listen is None else {"IAM_PROXY_LISTEN": listen})
-    finish(lambda: _run(settings))
+    """Serve until SIGTERM or SIGINT, then finish what runs. SIGHUP and a change of the file reload."""
+    ignore_hangups()
+    told = systemd.taken(os.environ)
+    extra = {} if listen is None else {"IAM_PROXY_LISTEN": listen}
+    settings = configured(config, extra)
+    finish(lambda: _run(settings, lambda: again(settings, {**os.environ, **extra}), told))
 
 
-async def _run(settings: Config) -> int:
+async def _run(settings: Config, reread: Callable[[], Config], told: Mapping[str, str]) -> int:
     from proxy import log, serve  # noqa: PLC0415  the other commands start sooner without
 
     output = log.configure(settings.log)
     try:
-        return await serve.serve(settings, output)
+        return await serve.serve(settings, output, reread, told)
     finally:
         output.close()
 
@@ -134,18 +138,25 @@ def configured(path: str | None, extra: dict[str, str] | None = None) -> Config:
     try:
         return load(path, {**os.environ, **(extra or {})})
     except ConfigError as error:
-        for mistake in error.mistakes:
-            click.secho(mistake, fg="red", err=True)
-        sys.exit(BAD_CONFIG)
+        refuse(error)
     except Exception as error:  # noqa: BLE001  as in finish
         fail(f"a defect of iam-proxy: {defect(error)}")
+
+
+def refuse(error: ConfigError) -> NoReturn:
+    """End with every mistake in the configuration."""
+    for mistake in error.mistakes:
+        click.secho(mistake, fg="red", err=True)
+    sys.exit(BAD_CONFIG)
 
 
 def finish(main_: Callable[[], Coroutine[Any, Any, int]]) -> None:
     """Run a command's coroutine and end with its exit code, or with the one line that says what went wrong."""
     try:
         sys.exit(run_loop(main_()))
-    except (StartError, ConfigError) as error:
+    except ConfigError as error:
+        refuse(error)
+    except StartError as error:
         fail(str(error))
     except LoginError as error:
         fail(f"{error.title}: {error.cause or error.detail}")

@@ -46,9 +46,15 @@ class Gateway:
         self._ids = itertools.count(1)
         self._id_prefix = os.urandom(5).hex()
 
+    def follow(self, ways: Sequence[Way], judge: Judge) -> None:
+        """Serve the next request of every connection along these ways; those under way end as they began."""
+        self.ways, self.judge = ways, judge
+        self.cors = judge.cors if judge.cors.origins else None
+
     async def serve(self, client: ClientConnection) -> None:
         """Answer the requests of one connection, one after the other, until there are no more."""
-        self.judge.meet(client)
+        judge = self.judge
+        judge.meet(client)
         usable = True
         while usable:
             try:
@@ -59,6 +65,9 @@ class Gateway:
                 break
             if request is None:
                 break
+            if judge is not self.judge:
+                judge = self.judge
+                judge.meet(client)
             usable = await Exchange(self, client, request).run()
         client.finish()
 
@@ -81,12 +90,13 @@ class Gateway:
 class Exchange(Sending):
     """One request, and what became of it."""
 
-    __slots__ = ("began", "gateway", "tunnel")
+    __slots__ = ("began", "cors", "gateway", "tunnel")
 
     def __init__(self, gateway: Gateway, client: ClientConnection, request: Request) -> None:
         self.gateway = gateway
         self.client = client
         self.request = request
+        self.cors = gateway.cors
         self.origin = self.token = None
         self.tunnel: Tunnel | None = None
         self.began = gateway.now()
@@ -226,8 +236,8 @@ class Exchange(Sending):
             answer.lines = self.way.returned(answer.lines, self.request)
         if self.request.scrub is not None:
             hide(answer, self.request.scrub)
-        if self.gateway.cors is not None:
-            answer.lines = self.gateway.cors.answered(answer.lines, self.request.control.get(b"origin"))
+        if self.cors is not None:
+            answer.lines = self.cors.answered(answer.lines, self.request.control.get(b"origin"))
         keep = self.client.start_answer(answer)
         self.origin.release(BY_QUEUE)
         return keep
@@ -268,8 +278,8 @@ class Exchange(Sending):
         if isinstance(error, BadRequest):
             self.request.keep = False  # interface.md: `bad_request` closes the connection
         head, body = problem(error, fact.request_id)
-        if self.gateway.cors is not None:
-            head = self.gateway.cors.own(head, self.request.control.get(b"origin"))
+        if self.cors is not None:
+            head = self.cors.own(head, self.request.control.get(b"origin"))
         return client.own_answer(head, body)
 
     def _tell(self) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from proxy import errors
 from proxy.core.events import Finished
 from proxy.core.families import BUCKETS
+from proxy.core.reload_events import Reloaded, ReloadEvent, ReloadRefused
 from proxy.core.snapshot import Snapshot, snapshot
 from proxy.core.token_events import LoginFailed, LoginSucceeded, StoreFailed, TokenEvent
 
@@ -59,6 +60,8 @@ class Metrics:
         self.login_durations = Histogram()
         self.refreshes: Counter[tuple[str, str]] = Counter()
         self.store_errors: Counter[tuple[str]] = Counter()
+        self.reloads: Counter[tuple[str]] = Counter()
+        self.reload_refused = False  # the last one
 
     def finished(self, fact: Finished) -> None:
         """Count an exchange that has ended."""
@@ -93,6 +96,12 @@ class Metrics:
             case StoreFailed():
                 self.store_errors[(event.credential,)] += 1
 
+    def reload(self, event: ReloadEvent) -> None:
+        """Count what became of a reload."""
+        if isinstance(event, (Reloaded, ReloadRefused)):
+            self.reload_refused = isinstance(event, ReloadRefused)
+            self.reloads[("refused" if self.reload_refused else "succeeded",)] += 1
+
     def snapshot(self) -> Snapshot:
         """Return all of it as plain data."""
         routes = {(name,): counts for name, counts in self.routes.items()}
@@ -111,4 +120,6 @@ class Metrics:
             **snapshot("iam_proxy_login_duration_seconds", {(): self.login_durations.value}),
             **snapshot("iam_proxy_token_refreshes_total", self.refreshes),
             **snapshot("iam_proxy_token_store_errors_total", self.store_errors),
+            **snapshot("iam_proxy_reloads_total", self.reloads),
+            **snapshot("iam_proxy_last_reload_refused", {(): float(self.reload_refused)}),
         }

@@ -4,18 +4,19 @@ import asyncio
 import contextlib
 import math
 import socket
-import tempfile
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 
 import structlog
 
 from proxy.admin.guard import Guard
 from proxy.admin.listener import listen
+from proxy.announce import say_addresses, say_egress, say_shortages
 from proxy.app import App, Observers
 from proxy.client_keys import KeyWatch
+from proxy.config.build import beyond_loopback
 from proxy.config.settings import Admin, Config
 from proxy.core import redact
-from proxy.core.address import Address, TcpAddress
+from proxy.core.address import Address
 from proxy.core.events import Finished
 from proxy.core.hosts import Hosts
 from proxy.core.injection import Place
@@ -36,51 +37,78 @@ from proxy.core.token_events import (
     TokenFound,
     TokenRefused,
 )
+from proxy.errors import ConfigError
 from proxy.life import Signals
 from proxy.listen import bound, open_socket
 from proxy.log import Output
 from proxy.metrics import Metrics
+from proxy.reload import content_of
+from proxy.reloading import reloading
+from proxy.systemd import Handed, Notice, handed, sentence
 from proxy.view import AppView
 
+# What the end may take besides the drain, in seconds: logouts, and whatever is cut.
+STOP_TIME = 10.0
 
-async def serve(config: Config, output: Output) -> int:
-    """Serve until a signal, then drain; return the exit code. Raises StartError."""
-    signals = Signals(asyncio.get_running_loop())
+
+async def serve(config: Config, output: Output, reread: Callable[[], Config], told: Mapping[str, str]) -> int:
+    """Serve until a signal, then drain; return the exit code.
+
+    `reread` returns the configuration anew, or raises ConfigError; `told` is what systemd says. Raises StartError, and
+    ConfigError where it forbids a socket that was handed over.
+    """
+    loop, content = asyncio.get_running_loop(), content_of(config.source)
+    signals, notice, metrics = Signals(loop), Notice(told), Metrics()
+    sockets = handed(told, config.admin.listen)
+    hold_to_rules(sockets, config)
     log = structlog.get_logger()
     for warning in config.warnings:
         log.warning(warning)
-    async with gateway(config, output) as (app, admin):
-        if app.spool_fault is not None:
-            words = "no temporary file can be made: bodies above limits.replay_buffer are streamed without replay"
-            log.warning(words, folder=tempfile.gettempdir(), cause=app.spool_fault)
-        if app.clients.limit < config.limits.max_connections:
-            words = "too few open files for limits.max_connections: fewer clients are accepted (see ulimit -n)"
-            log.warning(words, files=app.files, wanted=config.limits.max_connections, accepted=app.clients.limit)
-        for route in config.routes:
-            if route.egress is not None:
-                log.info("through an egress proxy", route=route.label, proxy=str(route.egress))
-        for address in app.addresses:
-            log.info("listening", address=str(address), curl=curl(app, address))
+    begun = gateway(config, output, sockets.gateway, sockets.admin, metrics=metrics, end=signals.arrive)
+    async with begun as (app, admin):
+        say_shortages(app)
+        say_egress(app)
+        say_addresses(app)
         if admin is not None:
             log.info("admin listening", address=str(admin))
-        await signals.asked()
+        notice.ready(sentence(app.addresses))
+        notice.watch(loop)
+        async with reloading(app, content, reread, metrics, notice):
+            await signals.asked()
+        notice.stopping(app.config.server.drain_timeout + STOP_TIME)
         log.info("draining", connections=len(app.clients))
         finished = await signals.end(app)
         log.info("stopped", finished=finished)
+    notice.close()
     return 0
+
+
+def hold_to_rules(sockets: Handed, config: Config) -> None:
+    """Hold sockets that were handed over to what holds for `server.listen`. Raises ConfigError."""
+    if config.access.beyond_loopback:
+        return
+    open_to_all = [bound(sock) for sock in sockets.gateway if beyond_loopback(bound(sock))]
+    words = 'is reached from beyond this machine; write access.allow = ["private"], "any" or networks'
+    if open_to_all:
+        raise ConfigError([f"the socket {address}, handed over by systemd, {words}" for address in open_to_all])
 
 
 @contextlib.asynccontextmanager
 async def gateway(
-    config: Config, output: Output, sockets: Sequence[socket.socket] = (), admin_socket: socket.socket | None = None
+    config: Config,
+    output: Output,
+    sockets: Sequence[socket.socket] = (),
+    admin_socket: socket.socket | None = None,
+    *,
+    metrics: Metrics | None = None,
+    end: Callable[[], object] | None = None,
 ) -> AsyncIterator[tuple[App, Address | None]]:
     """Start a gateway and its admin listener, on open sockets if there are any, and stop both at the end.
 
-    Raises StartError.
+    `end` is called where somebody asks the admin listener to end the gateway. Raises StartError.
     """
-    metrics = Metrics()
+    metrics = metrics or Metrics()
     access = output.access
-    access.hidden = redact.NAMES | injected(config.routes)
 
     def finished(fact: Finished) -> None:
         metrics.finished(fact)
@@ -90,13 +118,21 @@ async def gateway(
         metrics.token(event)
         tell(event)
 
-    app = App(config, Observers(finished, token, tell_of_tls, starved))
+    def configured(config: Config) -> None:
+        output.adjust(config.log)
+        access.hidden = redact.NAMES | injected(config.routes)
+        if guard is not None:
+            guard.follow(app.hosts, config.admin.allow)
+
+    guard: Guard | None = None
+    app = App(config, Observers(finished, token, tell_of_tls, starved, configured))
+    access.hidden = redact.NAMES | injected(config.routes)
     async with contextlib.AsyncExitStack() as stack:
         if admin_socket is None and config.admin.listen is not None:
             admin_socket = open_socket(config.admin.listen)
         if admin_socket is not None:
             guard = await stack.enter_async_context(guarded(config.admin, app.hosts))
-            runner = await listen(AppView(app, metrics, output), admin_socket, guard)
+            runner = await listen(AppView(app, metrics, output, end), admin_socket, guard)
             stack.push_async_callback(runner.cleanup)
         stack.push_async_callback(app.stop)
         await app.start(sockets)
@@ -197,19 +233,3 @@ def tell_of_tls(event: TlsEvent) -> None:
             log.info("certificate changed: new connections get the new one", file=event.file)
         case CertificateKept():
             log.error("certificate kept: the changed files cannot be used", cause=event.cause)
-
-
-def curl(app: App, address: Address) -> str:
-    """Return a command that asks the gateway at an address for something."""
-    if app.certificate is None or not app.speaks_tls(address):
-        return f"curl {url(address)}/"
-    own = "--cert CERT.pem --key KEY.pem " if app.certificate.asks_clients else ""
-    return f"curl {own}{url(address, 'https')}/"
-
-
-def url(address: Address, scheme: str = "http") -> str:
-    """Return what to type for an address: `0.0.0.0` is reached by way of loopback."""
-    if not isinstance(address, TcpAddress):
-        return f"--unix-socket {address.path} http://localhost"
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address.host, address.host)  # noqa: S104  it is read, not bound
-    return f"{scheme}://{TcpAddress(host, address.port)}"

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -20,14 +20,17 @@ from proxy.way import Way
 class AppView:
     """Looks at a gateway for the admin listener."""
 
-    def __init__(self, app: App, metrics: Metrics, output: Output) -> None:
+    def __init__(self, app: App, metrics: Metrics, output: Output, end: Callable[[], object] | None = None) -> None:
         self._app = app
+        self._end = end
         self._began = time.time()
         self._metrics = metrics
         self._output = output
 
     def unready(self) -> Mapping[str, str]:
         """Return the reason for each credential that is not live; empty when the gateway is ready."""
+        if self._app.draining:
+            return {"gateway": "draining"}
         states = {name: source.state for name, source in self._app.sources.items()}
         return {name: reason(state) for name, state in states.items() if not state.live}
 
@@ -79,6 +82,13 @@ class AppView:
             return None
         await source.refresh()
         return self._credential(source.state)
+
+    def quit(self) -> bool:
+        """End the gateway as a signal would; return whether the configuration allows it."""
+        allowed = self._end is not None and self._app.config.admin.quit
+        if allowed and self._end is not None:
+            self._end()
+        return allowed
 
     def _wall(self, when: float) -> float:
         """Return a time on the loop's clock as one on the wall's."""

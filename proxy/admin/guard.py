@@ -28,6 +28,10 @@ class Guard:
         self._allow = tuple(allow)
         self._keys = keys
 
+    def follow(self, hosts: Hosts, allow: Iterable[Network]) -> None:
+        """Go by another configuration from now on."""
+        self._hosts, self._allow = hosts, tuple(allow)
+
     def refusal(self, peer: str | None, path: str, fields: Mapping[bytes, bytes]) -> RequestRefused | None:
         """Return why a request gets no answer, or None. `peer` is None for a Unix socket; names are lower-case."""
         host = fields.get(b"host", b"")

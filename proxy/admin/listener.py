@@ -45,6 +45,9 @@ class View(Protocol):
 
     def adjust_log(self, changes: Mapping[str, Any]) -> None:
         """Write it differently from now on. Raises ConfigError."""
+
+    def quit(self) -> bool:
+        """End the gateway as a signal would; return whether that may be asked here."""
         ...
 
 
@@ -66,6 +69,7 @@ def application(view: View, guard: Guard) -> web.Application:
             web.post("/refresh/{name}", refresh),
             web.get("/log", log),
             web.put("/log", adjust_log),
+            web.post("/quit", leave),
         ]
     )
     return app
@@ -165,6 +169,11 @@ async def adjust_log(request: web.Request) -> web.Response:
     except ConfigError as error:
         return fault(400, "bad_request", detail=str(error))
     return await log(request)
+
+
+async def leave(request: web.Request) -> web.Response:
+    """Drain and end, where the operator has allowed it; it happens behind this answer."""
+    return answer(202, {"draining": True}) if request.app[VIEW].quit() else fault(404, "not_found")
 
 
 async def listen(view: View, sock: socket.socket, guard: Guard) -> web.AppRunner:

@@ -7,10 +7,11 @@ schema.py       every key, its type, default and meaning; kinds.py: those of cre
 units.py parts.py places.py callers.py proxies.py secrets.py values.py   what the values are made of
 later.py        keys that do not work yet
 build.py        tables to values; what does not fit together
+changes.py      what two configurations differ in
 example.py      config.example.toml, printed from the schema
 settings.py     the values
 """
 
-from proxy.config.load import load
+from proxy.config.load import again, load
 
-__all__ = ["load"]
+__all__ = ["again", "load"]

@@ -65,7 +65,7 @@ class Build:
             routes=tuple(routes.values()),
             credentials=MappingProxyType(made),
             server=Server(server.listen, server.drain_timeout, tls),
-            admin=Admin(admin.listen, admin.allow, admin.key),
+            admin=Admin(admin.listen, admin.allow, admin.key, admin.quit),
             access=Access(
                 access.allow,
                 access.allowed_hosts,

@@ -11,7 +11,6 @@ ANY = "*"  # every name, or every index
 LATER: dict[Path, tuple[object, str]] = {
     ("server", "workers"): (1, "this version runs one process"),
     ("admin", "inspector"): (False, "there is no inspector in this version"),
-    ("admin", "quit"): (False, "end the gateway with SIGTERM"),
 }
 
 

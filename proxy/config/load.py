@@ -57,6 +57,11 @@ def changed_log(settings: Log, changes: Mapping[str, Any]) -> Log:
         raise ConfigError([f"{dotted(flaw['loc'])}: {complaint(flaw, schema.Log)}" for flaw in flaws]) from None
 
 
+def again(config: Config, environ: Mapping[str, str]) -> Config:
+    """Return a configuration anew, from where it came. Raises ConfigError."""
+    return from_environment(environ) if config.source is None else load(config.source, environ)
+
+
 def read(name: str) -> str:
     """Return a file's text. Raises ConfigError."""
     try:

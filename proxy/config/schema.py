@@ -123,7 +123,7 @@ class Admin(Section):
         default=None,
     )
     inspector: Later = item("the traffic inspector page", default=False)
-    quit: Later = item("POST /quit", default=False)
+    quit: bool = item("POST /quit ends the gateway as SIGTERM does", default=False)
 
 
 class Access(Section):

@@ -30,11 +30,15 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Admin:
-    """`[admin]`; without `listen` there is no listener. `allow` are the networks whose peers are answered."""
+    """`[admin]`; without `listen` there is no listener. `allow` are the networks whose peers are answered.
+
+    With `quit` whoever may ask it may end the gateway.
+    """
 
     listen: Address | None = TcpAddress("127.0.0.1", 9901)
     allow: tuple[Network, ...] = LOOPBACK
     key: SecretSource | None = None
+    quit: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,6 +111,15 @@ FAMILIES = {
             "Times that the shared store was of no use",
             ("credential",),
         ),
+        # --- the configuration
+        Family("iam_proxy_reloads_total", "counter", "Reloads of the configuration", ("outcome",)),
+        Family(
+            "iam_proxy_last_reload_refused",
+            "gauge",
+            "Whether the file has mistakes, so that what it said before is in force",
+            (),
+            max,
+        ),
         # --- the process
         Family(
             "iam_proxy_log_lines_dropped_total",

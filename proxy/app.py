@@ -78,7 +78,7 @@ class App:
         self.files = raise_file_limit()
         self.clients = Clients(limits.connections(len(made.pools), self.files))
         self._doors: list[Door] = []
-        self._retiring: set[asyncio.Task[None]] = set()
+        self._retiring: dict[asyncio.Task[None], Leftovers] = {}
 
     # --- what is in force now
     @property
@@ -200,12 +200,13 @@ class App:
             client.abort()
         await self.clients.gone()
         self.drift.stop()
-        for task in self._retiring:
+        retiring = dict(self._retiring)
+        for task in retiring:
             task.cancel()
-        await asyncio.gather(*self._retiring, return_exceptions=True)
-        rest = Leftovers.of(self.generation)
-        await rest.quiet()
-        await rest.end()
+        await asyncio.gather(*retiring, return_exceptions=True)
+        for rest in (*retiring.values(), Leftovers.of(self.generation)):
+            await rest.quiet()
+            await rest.end()
         self.wire.sweep.stop()
         gc.unfreeze()
 
@@ -235,9 +236,10 @@ class App:
         self._rearrange(config.server, sockets, clients, asks_anew=asks_anew(before.config.server, config.server))
         fresh.take_over(before)
         waiting = [(client, client.unanswered) for client in clients if client.unanswered is not None]
-        task = self.wire.loop.create_task(self._retire(Leftovers.of(before, fresh), waiting))
-        self._retiring.add(task)
-        task.add_done_callback(self._retiring.discard)
+        old = Leftovers.of(before, fresh)
+        task = self.wire.loop.create_task(self._retire(old, waiting))
+        self._retiring[task] = old
+        task.add_done_callback(self._retiring.pop)
         self.observers.configured(config)
 
     def _rearrange(
@@ -264,13 +266,11 @@ class App:
 
     async def _retire(self, old: Leftovers, waiting: Sequence[tuple[ClientConnection, Request]]) -> None:
         """End what only the generation before had; its sources last, once no request may ask them any more."""
-        try:
-            await old.quiet()
-            while any(client.unanswered is request for client, request in waiting):  # noqa: ASYNC110  an event for it would cost each request something
-                await asyncio.sleep(LOOK)
-            await old.log_out(self.sources.values())
-        finally:
-            await old.end()
+        await old.quiet()
+        while any(client.unanswered is request for client, request in waiting):  # noqa: ASYNC110  an event for it would cost each request something
+            await asyncio.sleep(LOOK)
+        await old.log_out(self.sources.values())
+        await old.end()
 
 
 def injected(config: Config) -> frozenset[bytes]:

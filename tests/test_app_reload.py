@@ -17,6 +17,7 @@ from proxy.core.access import Access, networks
 from proxy.core.address import TcpAddress, UnixAddress
 from proxy.core.apikey import ApikeyRecipe
 from proxy.core.credential import Credential, Verification
+from proxy.core.injection import Injection, Place
 from proxy.core.limits import Limits
 from proxy.core.logout import PlatformLogout
 from proxy.core.store import StoreFile
@@ -300,6 +301,27 @@ async def test_who_may_call_changes_for_connections_that_are_open() -> None:
         assert (await client.get()).status == 403
 
 
+async def test_what_a_request_began_with_holds_for_its_answer_and_its_end() -> None:
+    """Origins that were listed, and fields that no trailer may have."""
+    platform = Slow()
+    async with raw_origin(platform.visit) as origin:
+        base = config(origin.port)
+        own = Injection(Place.FIELD, b"X-Api-Key")
+        listed = Access(cors_origins=frozenset({b"https://a.example"}))
+        other = replace(base, access=listed, routes=(replace(base.routes[0], credential=None, injection=own),))
+        async with running(other) as app, client_of(app) as page, client_of(app) as sender:
+            await page.send(b"GET /slow HTTP/1.1\r\nHost: g\r\nOrigin: https://a.example\r\n\r\n")
+            await sender.send(b"POST / HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n")
+            await until(lambda: len(origin.heads) == 2)
+            await app.reload(base)
+            platform.answers.set()
+            assert (await page.answer()).values(b"access-control-allow-origin") == [b"https://a.example"]
+            await sender.send(b"0\r\nX-Api-Key: evil\r\nX-Sum: 1\r\n\r\n")
+            await until(lambda: any(b"POST / " in each.line for each in origin.arrived))
+            (posted,) = (each for each in origin.arrived if b"POST / " in each.line)
+            assert posted.trailers == b"X-Sum: 1\r\n"
+
+
 async def test_limits_and_timeouts_hold_from_the_next_request() -> None:
     """Of connections that are open, too."""
     async with raw_origin(Platform().visit) as origin, running(config(origin.port)) as app, client_of(app) as client:
@@ -406,18 +428,21 @@ async def test_a_reload_that_is_cancelled_changes_nothing() -> None:
         assert (app.generation is before, len(app.addresses), await ask(app)) == (True, 1, 200)
 
 
-async def test_a_gateway_that_stops_while_an_old_source_waits() -> None:
-    """Whatever has been reloaded: nothing is left on the loop, and the session is ended in a drain."""
+@pytest.mark.parametrize("turns", [0, 1, 5])
+async def test_a_gateway_that_stops_while_an_old_source_waits(turns: int) -> None:
+    """However soon behind the reload: nothing of the generation before is left."""
     platform = Slow()
     async with raw_origin(platform.visit) as origin, running(config(origin.port)) as app, client_of(app) as client:
         await live(app)
+        old = app.sources["default"]
         await client.send(b"GET /slow HTTP/1.1\r\nHost: g\r\n\r\n")
         await until(lambda: any(b"/slow" in each.line for each in origin.arrived))
         await app.reload(replace(app.config, routes=(replace(app.config.routes[0], credential=None),)))
-        await asyncio.sleep(0)
+        for _ in range(turns):
+            await asyncio.sleep(0)
         assert len(app._retiring) == 1
         await app.stop()
-        assert not app._retiring
+        assert (app._retiring, old.state.next_attempt) == ({}, None)
 
 
 async def test_what_is_over_is_forgotten() -> None:

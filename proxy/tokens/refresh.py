@@ -193,7 +193,6 @@ class Refresh:
         await self._log_in_once(reason, started)
         if self._issuer is not issuer:  # the secrets may be from before the change
             self.look()
-            self._plan()
 
     async def _log_in_once(self, reason: Reason, started: float) -> None:
         limit = self._credential.login_timeout

@@ -1,8 +1,12 @@
 """A token source goes on under another configuration of the same login."""
 
+import asyncio
 from dataclasses import replace
 
+import pytest
+
 from proxy.core.backoff import BUDGET, WINDOW
+from proxy.core.identity import Identity
 from proxy.core.logout import PlatformLogout
 from proxy.core.token_events import LoginSucceeded, Reason
 from proxy.errors import LoginRejected, LoginUnavailable
@@ -59,6 +63,44 @@ async def test_a_change_while_a_login_is_under_way() -> None:
             await it.clock.elapse(1.0)
             assert len(new.logins) == 1
             assert it.reuse.current() is new.issued[0]
+
+
+@pytest.mark.parametrize("failure", [None, LoginUnavailable(cause="status 503")])
+async def test_a_change_while_a_refresh_is_under_way(failure: Exception | None) -> None:
+    """The new secrets are found, and tried once that login has ended, however it has."""
+    async with running() as it:
+        it.issuer.gate.clear()
+        await it.clock.elapse(76.0)
+        new = other(it)
+        it.reuse.change(CREDENTIAL, new)
+        await settled()
+        it.issuer.failure = failure
+        it.issuer.gate.set()
+        await it.clock.elapse(1.0)
+        assert (it.logins, len(new.logins), it.reuse.current()) == (2, 1, new.issued[0])
+
+
+async def test_a_change_of_what_could_not_be_read_while_it_is_tried() -> None:
+    """Secrets that are there now are tried behind that login, without waiting for the backoff."""
+    async with running(settle=False) as it:
+        it.issuer.unreadable = LoginUnavailable(cause="file gone")
+        await it.clock.elapse(100.0)
+        reading = asyncio.Event()
+
+        async def slow(known: Identity | None = None) -> Identity:
+            del known
+            await reading.wait()
+            raise LoginUnavailable(cause="file gone")
+
+        it.issuer.identify = slow  # type: ignore[method-assign]
+        due = it.reuse.state.next_attempt
+        assert due is not None
+        await it.clock.elapse(due - it.clock.time())
+        new = other(it)
+        it.reuse.change(CREDENTIAL, new)
+        reading.set()
+        await it.clock.elapse(1.0)
+        assert it.reuse.current() is new.issued[0]
 
 
 async def test_a_look_asks_for_secrets_that_do_not_change_by_themselves() -> None:

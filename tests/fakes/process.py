@@ -82,7 +82,7 @@ async def executed(
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         pass_fds=files,
-        process_group=0,
+        start_new_session=True,
     )
     try:
         yield Program(process)

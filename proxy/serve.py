@@ -33,6 +33,8 @@ from proxy.life import Signals
 from proxy.listen import bound, open_socket
 from proxy.log import AccessLog, Output
 from proxy.metrics import Metrics
+from proxy.token_socket import listen as hand_out
+from proxy.token_socket import offers
 from proxy.view import AppView
 
 
@@ -53,6 +55,8 @@ async def serve(config: Config, output: Output) -> int:
             log.info("listening", address=str(address), curl=curl(app, address))
         if admin is not None:
             log.info("admin listening", address=str(admin))
+        if config.tokens.listen is not None:
+            log.info("token socket listening", address=str(config.tokens.listen))
         await signals.asked()
         log.info("draining", connections=len(app.clients))
         finished = await signals.end(app)
@@ -87,6 +91,10 @@ async def gateway(
         if admin_socket is not None:
             runner = await listen(AppView(app, metrics), admin_socket, app.hosts)
             stack.push_async_callback(runner.cleanup)
+        if config.tokens.listen is not None:
+            offered = offers(config.routes, app.sources)
+            desk = await hand_out(lambda: offered, open_socket(config.tokens.listen))
+            stack.push_async_callback(desk.cleanup)
         stack.push_async_callback(app.stop)
         await app.start(sockets)
         admin = None if admin_socket is None else bound(admin_socket)

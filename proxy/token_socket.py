@@ -8,12 +8,14 @@ Any method will do, and PATH may be left out. Whoever can connect is handed toke
 """
 
 import asyncio
+import logging
 import math
 import socket
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from http import HTTPStatus
 from urllib.parse import unquote
 
+import structlog
 from aiohttp import web
 
 from proxy.core.injection import Injection, Place
@@ -21,13 +23,16 @@ from proxy.core.problem import NAME, problem
 from proxy.core.route import Route
 from proxy.core.token import Token
 from proxy.core.unreturned import Unreturned
-from proxy.errors import BadRequest, GatewayError, NoRoute
+from proxy.errors import BadRequest, GatewayError, InternalError, NoRoute
 from proxy.tokens.source import TokenSource
 
 REFUSED = "X-Refused-Credential"
 # Envoy asks with the caller's own target and Authorization, and takes no more than 60 KiB of fields itself.
 LONGEST = 64 * 1024
 HEADERS = {"Cache-Control": "no-store", "Server": NAME}
+# aiohttp quotes what it cannot read, and that may be a token.
+SILENT = logging.getLogger("iam-proxy.token-socket")
+SILENT.disabled = True
 
 
 class Offer:
@@ -38,41 +43,40 @@ class Offer:
         self._injection = injection
         self._unreturned = Unreturned()
 
-    async def first(self, path: str, now: float) -> Token:
+    async def first(self, what: Hashable, now: float) -> Token:
         """Return the token for a request. Raises LoginError."""
         token = await self._source.token()
-        self._unreturned.give(token, path, now)
+        self._unreturned.give(token, what, now)
         return token
 
-    async def instead_of(self, refused: str, path: str, now: float) -> Token:
+    async def instead_of(self, refused: str, what: Hashable, now: float) -> Token:
         """Return a newer token than the refused one, the same where the refusal is doubted. Raises LoginError."""
-        token = self._returned(refused, path, now)
-        newer = None if token is None else await self._source.renew(token, path)
+        token = self._returned(refused, what, now)
+        newer = None if token is None else await self._source.renew(token, what)
         newer = newer or await self._source.token()
         if newer is not token:
-            self._unreturned.give_again(newer, path)
+            self._unreturned.give_again(newer, what)
         return newer
 
-    def take_back(self, refused: str, path: str, now: float) -> None:
+    def take_back(self, refused: str, what: Hashable, now: float) -> None:
         """Take note of a refusal without waiting."""
-        token = self._returned(refused, path, now)
+        token = self._returned(refused, what, now)
         if token is not None:
-            self._source.invalidate(token, path)
+            self._source.invalidate(token, what)
 
     def field(self, token: Token) -> dict[str, str]:
         """Return the field with a token."""
         return {self._injection.name.decode(): self._injection.content(token.value).decode()}
 
-    def _returned(self, refused: str, path: str, now: float) -> Token | None:
+    def _returned(self, refused: str, what: Hashable, now: float) -> Token | None:
         """Return the token at hand if it is the one that was refused; any other is an old one, and costs nothing."""
         token = self._source.current()
         if token is None or refused not in self.field(token).values():
             return None
-        replayed = self._unreturned.take_back(token, path)
-        for what, since in self._unreturned.kept(token, now):
-            self._source.accepted(token, what, since)
-        if replayed:
-            self._source.replay_refused(token, path)
+        if self._unreturned.take_back(token, what):
+            self._source.replay_refused(token, what)
+        for other, since in self._unreturned.kept(token, now):  # now, for where it is doubted they are believed
+            self._source.accepted(token, other, since)
         return token
 
 
@@ -99,18 +103,21 @@ class Desk:
             return await self._answer(request)
         except GatewayError as error:
             return fault(error)
+        except Exception as error:  # noqa: BLE001  a defect of ours costs one answer, and is told without a token
+            structlog.get_logger().error("token socket: a defect of the gateway", cause=type(error).__name__)
+            return fault(InternalError())
 
     async def _answer(self, request: web.BaseRequest) -> web.Response:
-        verb, name, path = asked(request.raw_path)
+        verb, name, what = asked(request.raw_path)
         refused, now = request.headers.get(REFUSED), self._now()
         if verb == "auth":
             offer = self._offer(name)
-            token = await (offer.first(path, now) if refused is None else offer.instead_of(refused, path, now))
+            token = await (offer.first(what, now) if refused is None else offer.instead_of(refused, what, now))
             return web.Response(headers={**HEADERS, **offer.field(token)})
         if verb == "refused":
             if refused is None:
                 raise BadRequest(f"What was refused is to stand in {REFUSED}.")
-            self._offer(name).take_back(refused, path, now)
+            self._offer(name).take_back(refused, what, now)
             return web.Response(status=HTTPStatus.NO_CONTENT, headers=HEADERS)
         raise NoRoute("Nothing is here but /auth/NAME and /refused/NAME.")
 
@@ -121,10 +128,10 @@ class Desk:
         return offer
 
 
-def asked(target: str) -> tuple[str, str, str]:
-    """Return what a target asks, of which credential, and for which path."""
+def asked(target: str) -> tuple[str, str, int]:
+    """Return what a target asks, of which credential, and the hash of the path that it is for: that has no kilobytes."""
     _, verb, name, path, *_ = [*target.partition("?")[0].split("/", 3), "", "", ""]
-    return verb, unquote(name), path
+    return verb, unquote(name), hash(path)
 
 
 def fault(error: GatewayError) -> web.Response:
@@ -139,7 +146,7 @@ def fault(error: GatewayError) -> web.Response:
 async def listen(look: Callable[[], Mapping[str, Offer]], sock: socket.socket) -> web.BaseRunner:
     """Answer on a listening socket; the caller cleans the runner up."""
     desk = Desk(look, asyncio.get_running_loop().time)
-    server = web.Server(desk.answer, access_log=None, max_line_size=LONGEST, max_field_size=LONGEST)
+    server = web.Server(desk.answer, access_log=None, logger=SILENT, max_line_size=LONGEST, max_field_size=LONGEST)
     runner = web.ServerRunner(server, shutdown_timeout=1.0)
     await runner.setup()
     await web.SockSite(runner, sock).start()

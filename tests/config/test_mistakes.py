@@ -37,6 +37,10 @@ HOST_NAMES = 'expected names such as "gateway.example.com", without port'
 ORIGIN = 'expected an origin such as "https://app.example" or "http://localhost:3000"'
 STORE = 'is no store; expected "memory", "file:PATH", "redis://HOST:PORT/DB" or "rediss://…"'
 REDIS = "is no URL of a Redis; expected redis://USER:PASSWORD@HOST:PORT/DB, or rediss:// with TLS"
+NO_SOCKET = (
+    'is no Unix socket; expected "unix:/path": who can connect is handed tokens, and only a file has a mode that keeps '
+    "others out"
+)
 NOT_YET = "not yet supported; "
 
 # What stands behind GOOD (from line 8 on), and what is said of it.
@@ -122,6 +126,9 @@ BEHIND = {
     "'ssl_cert_reqs'; expected none but ssl_ca_certs, ssl_certfile, ssl_keyfile, with rediss://",
     '[tokens]\nstore = "redis://:hunter2@x?ssl_ca_certs=ca.pem"': "F:9: tokens.store: has the parameter "
     "'ssl_ca_certs'; expected none but ssl_ca_certs, ssl_certfile, ssl_keyfile, with rediss://",
+    '[tokens]\nlisten = "127.0.0.1:9000"': f"F:9: tokens.listen: {NO_SOCKET}",
+    '[tokens]\nlisten = "unix:"': f"F:9: tokens.listen: {NO_SOCKET}",
+    "[tokens]\nlisten = 9000": f"F:9: tokens.listen: {NO_SOCKET}",
     '[log]\nformat = "xml"': "F:9: log.format: 'xml' is unknown; expected 'auto', 'console', 'json'",
     '[log]\nlevel = "loud"': "F:9: log.level: 'loud' is unknown; expected 'debug', 'info', 'warning', 'error'",
     '[log]\naccess = "yes"': "F:9: log.access: is not a truth value; expected true or false",

@@ -129,7 +129,7 @@ class Desk:
 
 
 def asked(target: str) -> tuple[str, str, int]:
-    """Return what a target asks, of which credential, and the hash of the path that it is for: that has no kilobytes."""
+    """Return what a target asks, of which credential, and the hash of the path that it is for, which may be long."""
     _, verb, name, path, *_ = [*target.partition("?")[0].split("/", 3), "", "", ""]
     return verb, unquote(name), hash(path)
 

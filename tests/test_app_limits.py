@@ -14,7 +14,8 @@ from proxy.app import App
 from proxy.config.settings import Admin, Log
 from proxy.core.address import TcpAddress
 from proxy.core.limits import Limits
-from proxy.serve import gateway, starved
+from proxy.serve import gateway
+from proxy.telling import starved
 from tests.admin.test_door import client, connections, no_files
 from tests.fakes.origin import Arrived, Visit, raw_origin
 from tests.fakes.platform import Platform

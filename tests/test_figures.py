@@ -19,7 +19,8 @@ from proxy.core.token import Phase
 from proxy.core.token_events import KeyChanged, KeyUnavailable, Outcome
 from proxy.errors import StartError
 from proxy.figures import tokens, traffic
-from proxy.serve import gateway, guarded, tell_admin_key
+from proxy.serve import gateway, guarded
+from proxy.telling import tell_admin_key
 from proxy.tokens.state import TokenState
 from tests.core.secrets import Given
 from tests.fakes.origin import raw_origin

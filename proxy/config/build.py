@@ -96,8 +96,9 @@ class Build:
         return Timeouts(given.connect, given.response, given.idle, given.client_header, given.keep_alive)
 
     def _tokens(self) -> Tokens:
-        store = cast("schema.Tokens", self.sections["tokens"]).store
-        return Tokens(StoreFile(str(self.folder / store.path)) if isinstance(store, StoreFile) else store)
+        given = cast("schema.Tokens", self.sections["tokens"])
+        store = given.store
+        return Tokens(StoreFile(str(self.folder / store.path)) if isinstance(store, StoreFile) else store, given.listen)
 
     # --- who is let in
     def _access(self) -> None:

@@ -56,6 +56,16 @@ def tcp_address(value: object) -> TcpAddress:
     return found
 
 
+def unix_address(value: object) -> UnixAddress | None:
+    """Return the socket on which tokens are handed out, from "unix:/path"; None for the empty text."""
+    if value == "":
+        return None
+    if not isinstance(value, str) or not value.startswith("unix:") or value == "unix:":
+        words = "who can connect is handed tokens, and only a file has a mode that keeps others out"
+        raise ValueError(f'is no Unix socket; expected "unix:/path": {words}')
+    return UnixAddress(value.removeprefix("unix:"))
+
+
 def addresses(value: object) -> tuple[Address, ...]:
     """Return where to listen, from one address or a list of them."""
     many = value if isinstance(value, list) else [value]

@@ -9,7 +9,7 @@ from proxy.config import callers, parts, proxies
 from proxy.config.secrets import secret
 from proxy.config.units import duration, size
 from proxy.core.access import Network
-from proxy.core.address import Address, Upstream
+from proxy.core.address import Address, UnixAddress, Upstream
 from proxy.core.egress import Egress
 from proxy.core.injection import Injection
 from proxy.core.store import StorePlace
@@ -235,6 +235,11 @@ class Tokens(Section):
     store: Annotated[StorePlace | None, BeforeValidator(parts.store)] = item(
         '"memory" | "file:PATH" | "redis://…" | "rediss://…": shared by processes and replicas, one login for all',
         default="memory",
+    )
+    listen: Annotated[UnixAddress | None, BeforeValidator(parts.unix_address)] = item(
+        '"unix:/path" (mode 0600): hands the tokens to an nginx or an Envoy that takes over the data path '
+        '(docs/scaling.md); "" turns it off',
+        default="",
     )
 
 

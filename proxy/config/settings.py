@@ -7,7 +7,7 @@ from typing import Literal
 
 from proxy.config.certificates import Certificates
 from proxy.core.access import LOOPBACK, Access, Network
-from proxy.core.address import Address, TcpAddress
+from proxy.core.address import Address, TcpAddress, UnixAddress
 from proxy.core.credential import Credential
 from proxy.core.limits import Limits
 from proxy.core.route import Route
@@ -43,9 +43,10 @@ class Admin:
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """`[tokens]`; no `store` is memory alone."""
+    """`[tokens]`; no `store` is memory alone. `listen` is where other proxies are handed tokens, None: nowhere."""
 
     store: StorePlace | None = None
+    listen: UnixAddress | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,10 @@ STORE = 'is no store; expected "memory", "file:PATH", "redis://HOST:PORT/DB" or 
 REDIS = "is no URL of a Redis; expected redis://USER:PASSWORD@HOST:PORT/DB, or rediss:// with TLS"
 NO_FILE = "names a file that is not there; a relative path begins at DIR"
 PARAMETERS = "has other parameters than ssl_ca_certs, ssl_certfile, ssl_keyfile, which go with rediss://"
+NO_SOCKET = (
+    'is no Unix socket; expected "unix:/path": who can connect is handed tokens, and only a file has a mode that keeps '
+    "others out"
+)
 NOT_YET = "not yet supported; "
 
 # What stands behind GOOD (from line 8 on), and what is said of it.
@@ -129,6 +133,9 @@ BEHIND = {
     '[tokens]\nstore = "redis://:hunter2@[::1"': f"F:9: tokens.store: {REDIS}",
     '[tokens]\nstore = "rediss://:hunter2@x?ssl_cert_reqs=none"': f"F:9: tokens.store: {PARAMETERS}",
     '[tokens]\nstore = "redis://:hunter2@x?ssl_ca_certs=ca.pem"': f"F:9: tokens.store: {PARAMETERS}",
+    '[tokens]\nlisten = "127.0.0.1:9000"': f"F:9: tokens.listen: {NO_SOCKET}",
+    '[tokens]\nlisten = "unix:"': f"F:9: tokens.listen: {NO_SOCKET}",
+    "[tokens]\nlisten = 9000": f"F:9: tokens.listen: {NO_SOCKET}",
     '[log]\nformat = "xml"': "F:9: log.format: is unknown; expected 'auto', 'console', 'json'",
     '[log]\nlevel = "loud"': "F:9: log.level: is unknown; expected 'debug', 'info', 'warning', 'error'",
     '[log]\naccess = "yes"': "F:9: log.access: is not a truth value; expected true or false",

@@ -25,6 +25,8 @@ from tests.canary.search import Search, octets
 
 # In bytes. A shorter secret of a test is part of many a word.
 SHORTEST = 6
+# What a test fails with whose gateways told a secret.
+FOUND = "a secret has come out"
 # How much has been searched since the tests began.
 LOOKED_AT: Counter[str] = Counter()
 OURS = (

@@ -187,6 +187,9 @@ FLOOD = {
         '            return fault(503, "overloaded")\n'
         "        response: web.StreamResponse = await handler(request)",
     ),
+    "admin-flood": Removal(
+        "        for oldest in there[: max(0, len(there) - CONNECTIONS + 1)]:", "        for oldest in ():"
+    ),
     "files": Removal("        if wanted > soft:", "        if False:"),
 }
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 import uvloop
 
-from tests.canary.watch import LOOKED_AT, Watch
+from tests.canary.watch import FOUND, LOOKED_AT, Watch
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
@@ -58,7 +58,7 @@ def watch() -> Iterator[Watch]:
         watch.listen(patch)
         yield watch
     LOOKED_AT.update(tests=1, secrets=len(watch.given), texts=len(watch.said), bytes=sum(map(len, watch.said)))
-    assert watch.hits() == {}
+    assert watch.hits() == {}, FOUND
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

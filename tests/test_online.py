@@ -17,13 +17,13 @@ from proxy.report import Flawed, Mark, Report
 from proxy.sandbox import Fault, Faults, Sandbox
 from tests.fakes.forward import forward_to
 from tests.fakes.origin import OK, Arrived, RawOrigin, Script, Visit, raw_origin
-from tests.fakes.platform import Platform
+from tests.fakes.platform import APIKEY, SECRETKEY, Platform
 from tests.fakes.server import serving
 
 pytestmark = pytest.mark.usefixtures("loop_factory")
 
 KEYS = '[credentials.main]\napikey = "demo-key"\nsecretkey = "demo-secret"\n'
-FAKE_KEYS = '[credentials.main]\napikey = "key"\nsecretkey = "secret"\n'
+FAKE_KEYS = f'[credentials.main]\napikey = "{APIKEY}"\nsecretkey = "{SECRETKEY}"\n'
 NAME = "platform.example"
 
 

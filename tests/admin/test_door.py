@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from aiohttp import web
 
-from proxy.admin.door import KEPT, Door
+from proxy.admin.door import CONNECTIONS, KEPT, Door
 from proxy.core.address import TcpAddress, UnixAddress
 from proxy.listen import open_socket
 from proxy.process import open_files
@@ -84,6 +84,20 @@ async def test_some_are_answered_where_no_file_is_left_and_more_when_they_have_g
             each.close()
         while len(found._kept) < KEPT:  # noqa: ASYNC110  a timer of the door sees to it
             await asyncio.sleep(0)
+
+
+async def test_there_are_only_so_many_connections() -> None:
+    """Whoever asks is answered, and the oldest have made room; one may be coming beside them."""
+    listening = open_socket(TcpAddress("127.0.0.1", 0))
+    async with door(listening) as found:
+        slow = [await client(sock) for sock in connections(listening.getsockname()[1], 2 * CONNECTIONS)]
+        (last,) = [await client(sock) for sock in connections(listening.getsockname()[1], 1)]
+        assert (await last.get()).body == b"hello"
+        server = found._runner.server
+        assert server is not None
+        assert CONNECTIONS <= len(server.connections) <= CONNECTIONS + 1
+        for each in (*slow, last):
+            each.close()
 
 
 async def test_a_unix_socket(tmp_path: object) -> None:

@@ -162,7 +162,7 @@ async def test_the_log_is_adjusted_while_it_runs() -> None:
     assert (status, changed) == (200, {**before, "level": "debug", "sample": 0.25})
     assert [status for status, _ in wrong] == [400] * 5
     details = [json.loads(text)["detail"] for _, text in wrong]
-    assert "level: 'loud' is unknown; expected 'debug', 'info', 'warning', 'error'" in details[0]
+    assert "level: is unknown; expected 'debug', 'info', 'warning', 'error'" in details[0]
     assert "smaple: unknown key; did you mean sample?" in details[0]
     assert details[1] == "sample: is not a share; expected a number from 0 to 1"
     assert '{"level": "debug"}' in details[2]

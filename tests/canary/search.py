@@ -30,9 +30,17 @@ def _unescaped(match: re.Match[str]) -> str:
     return chr(int(code, 16)) if code else match[3]
 
 
+def octets(text: str) -> bytes:
+    """Return a text as bytes: those that it stands for where it was none, and half a character as it is."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass")
+
+
 def forms(canary: str) -> Iterator[bytes]:
     """Yield what stands for a secret in a plain text: itself, its hexadecimal digits, base64 at every alignment."""
-    raw = canary.encode("utf-8", "surrogateescape")
+    raw = octets(canary)
     yield plain(raw)
     for each in {raw, quote(raw, safe="").encode()}:  # a query holds it so, and is encoded as a whole
         yield each.hex().encode()

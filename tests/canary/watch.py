@@ -19,12 +19,14 @@ from proxy.core.events import Finished
 from proxy.core.secret import Secret
 from proxy.core.token import Token
 from proxy.exchange import Gateway
-from proxy.log.writer import Writer
+from proxy.log.writer import Direct, Gathering
 from proxy.wire.client import ClientConnection
-from tests.canary.search import Search
+from tests.canary.search import Search, octets
 
 # In bytes. A shorter secret of a test is part of many a word.
 SHORTEST = 6
+# What a test fails with whose gateways told a secret.
+FOUND = "a secret has come out"
 # How much has been searched since the tests began.
 LOOKED_AT: Counter[str] = Counter()
 OURS = (
@@ -47,11 +49,11 @@ class Watch:
     def hear(self, *words: object) -> None:
         """Take note of words."""
         for each in words:
-            self.said.add(each if isinstance(each, bytes) else str(each).encode("utf-8", "surrogateescape"))
+            self.said.add(each if isinstance(each, bytes) else octets(str(each)))
 
     def hits(self) -> dict[str, bytes]:
         """Return the secrets that have come out, each with a text that tells it."""
-        search = Search(each for each in self.given if len(each.encode("utf-8", "surrogateescape")) >= SHORTEST)
+        search = Search(each for each in self.given if len(octets(each)) >= SHORTEST)
         if not search.hits(b"\n".join(self.said)):  # most texts tell nothing, so they are looked at together first
             return {}
         return {hit: text for text in self.said for hit in search.hits(text)}
@@ -86,7 +88,8 @@ class Watch:
 
     def _listen_to_facts(self, patch: pytest.MonkeyPatch) -> None:
         """Take note of log lines, and of what would stand in those of the exchanges that nobody logs."""
-        patch.setattr(Writer, "write", before(Writer.write, lambda _, line: self.hear(line)))
+        for writer in (Direct, Gathering):
+            patch.setattr(writer, "write", before(writer.write, lambda _, line: self.hear(line)))
 
         def fact(told: Finished) -> None:
             words = (told.cause, told.client, told.peer, told.route, told.method)

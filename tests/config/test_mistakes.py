@@ -75,7 +75,7 @@ BEHIND = {
     'networks such as "10.0.0.0/8"',
     '[admin]\nkey = ["hunter2"]': f"F:9: admin.key: {SECRET_FORMS}",
     '[admin]\nkey = "hunter2 "': "F:9: admin.key: begins or ends with a space, which no field can carry",
-    '[admin]\nkey = { file = "no.key" }': "F:9: admin.key: DIR/no.key: No such file or directory",
+    '[admin]\nkey = { file = "no.key" }': f"F:9: admin.key: {NO_FILE}",
     "[admin]\ninspector = true": f"F:9: admin.inspector: {NOT_YET}there is no inspector in this version",
     '[access]\nallow = "any"': 'F:9: access.allow: is not a list of networks; expected "loopback", "private", "any" or '
     'networks such as "10.0.0.0/8"',

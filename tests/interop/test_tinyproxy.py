@@ -21,7 +21,7 @@ from proxy.config.settings import Config
 from proxy.core.address import TcpAddress
 from proxy.online import online
 from tests.fakes.origin import RawOrigin
-from tests.fakes.platform import Platform
+from tests.fakes.platform import APIKEY, SECRETKEY, Platform
 from tests.fakes.server import serving
 from tests.fakes.tinyproxy import Tinyproxy, tinyproxy
 from tests.test_app import ask, client_of, running
@@ -55,7 +55,7 @@ class Behind:
         """Return a configuration with these lines in its route, for an environment with these variables."""
         text = (
             f'[server]\nlisten = "127.0.0.1:0"\n[admin]\nlisten = ""\n'
-            f'[credentials.main]\napikey = "key"\nsecretkey = "secret"\n'
+            f'[credentials.main]\napikey = "{APIKEY}"\nsecretkey = "{SECRETKEY}"\n'
             f'[[routes]]\nupstream = "https://{HERE}:{self.port}"\nca_file = "ca.pem"\n'
         )
         file = self.folder / "gateway.toml"

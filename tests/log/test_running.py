@@ -17,7 +17,7 @@ import pytest
 
 from tests.fakes.gateway import RawClient
 from tests.fakes.origin import raw_origin
-from tests.fakes.platform import Platform
+from tests.fakes.platform import APIKEY, SECRETKEY, Platform
 from tests.fakes.process import clean_environment
 from tests.log.pipes import pipe
 
@@ -71,8 +71,8 @@ async def running(folder: Path, stderr: int) -> AsyncIterator[Running]:
         port, admin = free_ports()
         environ = clean_environment(
             IAM_PROXY_UPSTREAM=f"http://127.0.0.1:{origin.port}",
-            IAM_PROXY_APIKEY="key",
-            IAM_PROXY_SECRETKEY="secret",
+            IAM_PROXY_APIKEY=APIKEY,
+            IAM_PROXY_SECRETKEY=SECRETKEY,
             IAM_PROXY_LISTEN=f"127.0.0.1:{port}",
             IAM_PROXY_ADMIN_LISTEN=f"127.0.0.1:{admin}",
         )

@@ -25,17 +25,23 @@ REACH = {
         "client.trusted = over_network and within(client.address, self.access.trusted_proxies)",
         "client.trusted = over_network",
     ),
+    "shared-key": Removal("        if len(keys) > 1:", "        if False:"),
     "admin": Removal("    if refused is not None:", "    if False:"),
+    "admin-listen": Removal("        if beyond_loopback(admin.listen) and not", "        if False and not"),
+    "admin-allow": Removal("        if peer is not None and not within(peer, self._allow):", "        if False:"),
+    "admin-key": Removal(
+        "        if path not in OPEN and not (peer is None or", "        if False and not (peer is None or"
+    ),
 }
 
 PAGES = {
     "rebound-name": Removal("elif not self.hosts.answered(request.host) and (", "elif False and ("),
+    "any-address": Removal('return not ipaddress.IPv4Address(name.decode("ascii")).is_unspecified', "return True"),
+    "mapped-address": Removal("return not v6.is_unspecified and v6.ipv4_mapped is None", "return True"),
     "foreign-page": Removal("        if origin not in own:", "        if False:"),
     "simple-post": Removal("return site is not None and site not in OWN_SITE", "return False"),
     "websocket": Removal("        if cross_site(request", "        if not request.upgrade and cross_site(request"),
-    "any-origin": Removal(
-        'raise ValueError(f"{text!r} would let pages of any site in; {ORIGIN}")', "return text.encode()"
-    ),
+    "any-origin": Removal('raise ValueError(f"would let pages of any site in; {ORIGIN}")', "return text.encode()"),
     "preflight": Removal('return control.get(b"origin") in self.origins and', 'return b"origin" in control and'),
     "origins-cors": Removal("[line for line in lines if not name_of(line).startswith(OURS)]", "lines"),
     "vary": Removal(
@@ -48,14 +54,23 @@ CALLERS = {
     "absolute": Removal("if not (self.table.names(request.host) or self._meant(client, request.host)):", "if False:"),
     "trace": Removal("    if method.upper() in NEVER_FORWARDED:", "    if False:"),
     "login-path": Removal("return LOGIN_PATHS if isinstance(given, kinds.Apikey) else ()", "return ()"),
-    "deny": Removal("            if self.deny is not None and self.deny", "            if False and self.deny"),
+    "deny": Removal("if self.deny.match(reading) or self.deny.match(loose(reading)):", "if False:"),
     "spelling": Removal("decoded(path).replace(", "path.replace("),
-    "other-route": Removal("        if found is not self._longest(name, plain(path)):", "        if False:"),
-    "allow": Removal("            if self.allow is not None and not", "            if False and not"),
+    "loose-end": Removal(" or self.deny.match(loose(reading)):", ":"),
+    "parameter": Removal("""    if b"%" in path and b";" in decoded(path):""", "    if False:"),
+    "other-route": Removal(
+        "        if any(found is not self._longest(name, form) for form in forms(path)):", "        if False:"
+    ),
+    "base-path": Removal("        if any(form != self.base and not", "        if any(False and not"),
+    "base-deny": Removal("        if self.deny is not None and not self.deny.match(self.base):", "        if False:"),
+    "allow": Removal("        if self.allow is not None and not all", "        if False and not all"),
     "method": Removal("        if route.methods is not None and method not in", "        if False and method not in"),
+    "other-method": Removal("            for name in methods:", "            for name in ():"),
+    "other-target": Removal("            for name in targets:", "            for name in ():"),
+    "told-of-itself": Removal("        elif not TOLD.isdisjoint(request.control):", "        elif False:"),
     "second-credential": Removal(
-        "                if lower not in JUDGED:",
-        '                if lower not in JUDGED and lower != b"authorization":',
+        "                if lower not in NOTED:",
+        '                if lower not in NOTED and lower != b"authorization":',
     ),
     "cgi-name": Removal('return name.replace(b"_", b"-")', "return name"),
     "nominated": Removal(
@@ -67,7 +82,7 @@ CALLERS = {
     "redirected-token": Removal("        if self.parameter is not None:", "        if False:"),
     "echo": Removal("            hide(answer, self.request.scrub)", "            pass"),
     "echo-cut": Removal("len(data) if last else self._scrub.decided(data)", "len(data)"),
-    "echo-encoded": Removal("(_bytes(text), *in_base64(_bytes(text)))", "(_bytes(text),)"),
+    "echo-encoded": Removal("(raw, *in_base64(raw))", "(raw,)"),
     "upgrade": Removal('each and each.partition(b"/")[0].lower() not in HTTP_AGAIN', "each"),
 }
 
@@ -85,11 +100,15 @@ SMUGGLING = {
 
 WAY = {
     "plain-http": Removal("if name is not None and insecure(given.upstream) and not given.insecure:", "if False:"),
+    "localhost-name": Removal('    if host == "localhost":', '    if host.endswith("localhost"):'),
     "plain-login": Removal('            if split.scheme == "http" and not', "            if False and not"),
     "false-origin": Removal("    if not verification.verify:", "    if True:"),
     "false-login": Removal("    if not verification.verify:", "    if True:"),
     "login-redirect": Removal("return target if same else None", "return target"),
     "token-lines": Removal("        if not sendable(value):", "        if False:"),
+    "egress-words": Removal(
+        "raise EgressFailed(words.format(status), cause", "raise EgressFailed(head.decode(), cause"
+    ),
     "others-token": Removal("self.sources[route.credential],", "next(iter(self.sources.values())),"),
     "cookies": Removal(
         "        return self._referral.lines(lines, request.host, request.scheme)",
@@ -102,10 +121,23 @@ WAY = {
 READERS = {
     "secret-shown": Removal('return "Secret(****)"', "return self._value"),
     "token-shown": Removal('return f"<Token stale_at=', 'return f"<Token {self.value} stale_at='),
-    "logged-query": Removal("(HIDDEN if secret_name(name) else value)", "value"),
-    "traceback": Removal(
-        'f"{type(error).__name__}: {error}"[:MAX_TEXT]', "logging.Formatter().formatException(record.exc_info)"
+    "egress-password": Removal(
+        'return f"http://{TcpAddress(self.host, self.port)}"',
+        'return f"http://{self.login.reveal() if self.login else None}@{TcpAddress(self.host, self.port)}"',
     ),
+    "mistake": Removal("complaint(flaw, kind))", 'f"{complaint(flaw, kind)}: {value}")'),
+    "logged-query": Removal("(HIDDEN if secret_name(name, names) else value)", "value"),
+    "forged-line": Removal(
+        "return text if text.isascii() and text.isprintable() else UNSHOWN.sub(escaped, text)", "return text"
+    ),
+    "log-gap": Removal(
+        "if self._missing and not self._outlet.write(encoded(self._gap(self._missing))):", "if self._missing:"
+    ),
+    "traceback": Removal('{"cause": defect(error)}', '{"cause": logging.Formatter().formatException(record.exc_info)}'),
+    "library-words": Removal(
+        "FILLED_IN.split(str(record.msg), maxsplit=1)[0].strip()[:MAX_TEXT]", "record.getMessage()[:MAX_TEXT]"
+    ),
+    "defect": Removal('" ".join((type(error).__name__,', '" ".join((repr(error),'),
     "login-words": Removal(
         'cause = f"the login failed: {type(error).__name__}"', 'cause = f"the login failed: {error}"'
     ),
@@ -154,6 +186,9 @@ FLOOD = {
         '        if request.app[VIEW].status()["in_flight"] > 1:\n'
         '            return fault(503, "overloaded")\n'
         "        response: web.StreamResponse = await handler(request)",
+    ),
+    "admin-flood": Removal(
+        "        for oldest in there[: max(0, len(there) - CONNECTIONS + 1)]:", "        for oldest in ():"
     ),
     "files": Removal("        if wanted > soft:", "        if False:"),
 }

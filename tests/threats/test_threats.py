@@ -12,7 +12,7 @@ from tests.threats.page import ROOT, row, rows
 from tests.threats.removal import Removal, StaleError
 from tests.threats.removals import REMOVALS
 from tests.threats.scratch import Told, changed, run
-from tests.threats.trial import Verdict, judged
+from tests.threats.trial import WATCHED, Verdict, judged
 
 ROWS = rows()
 NAMES = [each.name for each in ROWS]
@@ -81,6 +81,8 @@ def test_a_removal_that_does_not_fit(old: str, words: str) -> None:
         (Told(1, failures=(("test_a", "TimeoutError"),)), Verdict.BROKEN),
         (Told(1, errors=(("test_a", "failed on setup"),)), Verdict.BROKEN),
         (Told(1, (("test_a", "assert 1 == 2"),), (("test_a", "failed on teardown"),)), Verdict.BROKEN),
+        (Told(1, (("test_a", "assert 1 == 2"),), (("test_a", WATCHED),)), Verdict.NOTICED),
+        (Told(1, errors=(("test_a", WATCHED),)), Verdict.BROKEN),
         (Told(2, errors=(("", "collection failure"),)), Verdict.BROKEN),
         (Told(4), Verdict.BROKEN),
         (Told(5), Verdict.BROKEN),

@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from time import monotonic
 
+from tests.canary.watch import FOUND
 from tests.threats.page import Row
 from tests.threats.removal import StaleError
 from tests.threats.removals import REMOVALS
@@ -21,6 +22,9 @@ ALL_SECONDS = 300.0
 BESIDE = 2
 # How the first words of a failure begin where something was looked at and found otherwise (pytest.raises: "Failed").
 LOOKED_AT = ("AssertionError", "assert ", "Failed: DID NOT RAISE")
+
+# What the watch over every test (tests/conftest.py) may find beside that.
+WATCHED = f'failed on teardown with "AssertionError: {FOUND}'
 
 
 class Verdict(StrEnum):
@@ -71,8 +75,9 @@ def judged(told: Told) -> tuple[Verdict, str]:
     """Return what a run without a defence says of its test."""
     if told.code == 0:
         return Verdict.SURVIVED, "the test passes without it"
-    if told.code != 1 or told.errors or not told.failures:
-        return Verdict.BROKEN, told.errors[0][1] if told.errors else ended(told)
+    errors = [words for _, words in told.errors if not words.startswith(WATCHED)]
+    if told.code != 1 or errors or not told.failures:
+        return Verdict.BROKEN, errors[0] if errors else ended(told)
     words = told.failures[0][1]
     return (Verdict.NOTICED if words.startswith(LOOKED_AT) else Verdict.BROKEN), words
 

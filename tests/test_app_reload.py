@@ -29,7 +29,7 @@ from proxy.wire.client import ClientConnection
 from tests.fakes.authority import Authority
 from tests.fakes.gateway import RawClient
 from tests.fakes.origin import OK, Visit, raw_origin
-from tests.fakes.platform import Platform
+from tests.fakes.platform import APIKEY, SECRETKEY, Platform
 from tests.test_app import Seen, ask, client_of, config, running
 
 pytestmark = pytest.mark.usefixtures("loop_factory")
@@ -65,7 +65,7 @@ def with_credential(base: Config, credential: Credential) -> Config:
     return replace(base, credentials={credential.name: credential}, routes=routes)
 
 
-def keyed(base: Config, key: str = "key", secret: str = "secret", path: str = "/iam/login") -> Config:
+def keyed(base: Config, key: str = APIKEY, secret: str = SECRETKEY, path: str = "/iam/login") -> Config:
     """Return a configuration that logs in with these keys, which stand in it, at this path."""
     (old,) = base.credentials.values()
     assert isinstance(old.recipe, ApikeyRecipe)
@@ -140,7 +140,7 @@ async def test_other_keys_are_a_rotation() -> None:
         await live(app)
         source = app.sources["default"]
         platform.gate = asyncio.Event()
-        await app.reload(keyed(app.config, key="key", secret="secret2"))
+        await app.reload(keyed(app.config, secret="another-secret"))
         assert app.sources["default"] is source
         await until(lambda: platform.logins == 2)
         assert await ask(app) == 200

@@ -19,7 +19,7 @@ from proxy.listen import open_socket
 from proxy.token_socket import Offer, listen, offers
 from tests.fakes.gateway import Answered, RawClient
 from tests.fakes.origin import raw_origin
-from tests.fakes.platform import Platform
+from tests.fakes.platform import APIKEY, Platform
 from tests.fakes.tokens import FakeSource
 from tests.test_app import config, running
 
@@ -80,7 +80,7 @@ class Front:
 
 
 @contextlib.asynccontextmanager
-async def front(folder: Path, platform: Platform, key: str = "key") -> AsyncIterator[Front]:
+async def front(folder: Path, platform: Platform, key: str = APIKEY) -> AsyncIterator[Front]:
     """Run a gateway in front of a platform."""
     async with raw_origin(platform.visit) as origin:
         settings: Config = config(origin.port, key)
@@ -101,7 +101,7 @@ async def test_the_field_to_send(tmp_path: Path) -> None:
         ):
             answer = await it.asking.ask(line)
             assert (answer.status, answer.body) == (200, b""), line
-            assert answer.values(b"authorization") == [b"Bearer t1"]
+            assert answer.values(b"authorization") == [b"Bearer token-1-of-the-platform"]
             assert answer.values(b"cache-control") == [b"no-store"]
         assert stat.S_IMODE(it.asking.path.stat().st_mode) == 0o600
     assert it.platform.logins == 1
@@ -118,7 +118,7 @@ async def test_who_asks_waits_for_the_login_in_flight(tmp_path: Path) -> None:
             await asyncio.sleep(0)
         assert platform.gate is not None
         platform.gate.set()
-        assert set(await asyncio.gather(*waiting)) == {"Bearer t1"}
+        assert set(await asyncio.gather(*waiting)) == {"Bearer token-1-of-the-platform"}
     assert platform.logins == 1
 
 
@@ -141,12 +141,12 @@ async def test_a_refused_one_is_replaced_once_for_all(tmp_path: Path) -> None:
     async with front(tmp_path, Platform()) as it:
         first = await it.asking.token()
         newer = await asyncio.gather(*(it.asking.token(first, f"/{number}") for number in range(40)))
-        assert set(newer) == {"Bearer t2"}
-        assert await it.asking.token(first) == "Bearer t2"
-        assert await it.asking.token("Bearer made-up") == "Bearer t2"
-        assert await it.asking.token("") == "Bearer t2"
+        assert set(newer) == {"Bearer token-2-of-the-platform"}
+        assert await it.asking.token(first) == "Bearer token-2-of-the-platform"
+        assert await it.asking.token("Bearer made-up") == "Bearer token-2-of-the-platform"
+        assert await it.asking.token("") == "Bearer token-2-of-the-platform"
         assert (await it.asking.ask("POST /refused/default/x", first)).status == 204
-        assert await it.asking.token() == "Bearer t2"
+        assert await it.asking.token() == "Bearer token-2-of-the-platform"
     assert it.platform.logins == 2
 
 
@@ -156,7 +156,7 @@ async def test_one_that_is_only_given_back_is_replaced_behind(tmp_path: Path) ->
         first = await it.asking.token()
         answers = await asyncio.gather(*(it.asking.ask("POST /refused/default/x", first) for _ in range(20)))
         assert {(answer.status, answer.body) for answer in answers} == {(204, b"")}
-        assert await it.asking.token() == "Bearer t2"
+        assert await it.asking.token() == "Bearer token-2-of-the-platform"
     assert it.platform.logins == 2
 
 
@@ -170,7 +170,7 @@ async def test_a_permanent_refusal_costs_two_logins(waits: bool, tmp_path: Path)
             if not waits:
                 await it.asking.ask("POST /refused/default/forbidden", sent)
             handed.append(await it.asking.token(sent if waits else None, "/forbidden"))
-    assert handed == ["Bearer t2"] * 10
+    assert handed == ["Bearer token-2-of-the-platform"] * 10
     assert it.platform.logins == 2
 
 
@@ -278,14 +278,14 @@ async def test_revocations_in_a_row_are_believed() -> None:
         for now in (1000.0, 1100.0, 1200.0):
             handed.append(await asking("/q!", now))
             assert await asking("/q", now) == await asking("/q", now + LONG_ENOUGH) == handed[-1]
-    assert handed == ["t2", "t3", "t4"]
+    assert handed == ["token-2-of-the-platform", "token-3-of-the-platform", "token-4-of-the-platform"]
 
 
 async def test_a_path_that_takes_no_token_does_not_hold_up_the_others() -> None:
     """Its refusals are doubted; theirs, of a token that they have kept, are believed."""
     async with offered() as asking:
-        assert await asking("/forbidden!", 1000.0) == "t2"
-        assert await asking("/q", 1000.0) == "t2"
+        assert await asking("/forbidden!", 1000.0) == "token-2-of-the-platform"
+        assert await asking("/q", 1000.0) == "token-2-of-the-platform"
         for now in (1030.0, 1031.0, 1032.0):
-            assert await asking("/forbidden!", now) == "t2"
-        assert await asking("/q!", 1040.0) == "t3"
+            assert await asking("/forbidden!", now) == "token-2-of-the-platform"
+        assert await asking("/q!", 1040.0) == "token-3-of-the-platform"

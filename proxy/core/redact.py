@@ -9,8 +9,8 @@ from urllib.parse import unquote_to_bytes
 HIDDEN = b"****"
 # Query parameters whose values open doors, folded: the platform's own, and what callers and other platforms put there.
 NAMES = frozenset(
-    b"token accesstoken refreshtoken idtoken apikey xapikey secretkey key clientkey xproxykey secret clientsecret password "
-    b"authorization signature sig xamzsignature xamzsecuritytoken".split()
+    b"token accesstoken refreshtoken idtoken apikey xapikey secretkey key clientkey xproxykey secret clientsecret "
+    b"password authorization signature sig xamzsignature xamzsecuritytoken".split()
 )
 # Longer targets are shown by their beginning.
 SHOWN = 2048

@@ -31,7 +31,6 @@ OURS = (
     errors.GatewayError,
     errors.ConfigError,
     errors.StartError,
-    errors.SecretUnavailable,
     errors.StoreError,
     errors.CertificateUnusable,
 )

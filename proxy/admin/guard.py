@@ -10,6 +10,7 @@ from proxy.core.access import Access
 from proxy.core.cors import cross_site, origin_of
 from proxy.core.hosts import Hosts
 from proxy.errors import ClientNotAllowed, CrossSite, HostNotAllowed, RequestRefused
+from proxy.wire.target import good_host
 
 LOOPBACK_ALONE = Access()
 HTTP = b"http"
@@ -18,7 +19,7 @@ HTTP = b"http"
 def refusal(hosts: Hosts, peer: str | None, fields: Mapping[bytes, bytes]) -> RequestRefused | None:
     """Return why a request gets no answer, or None. `peer` is None for a Unix socket; names are lower-case."""
     host = fields.get(b"host", b"")
-    if not hosts.answered(host):
+    if not (good_host(host) and hosts.answered(host)):
         return HostNotAllowed()
     if peer is not None and not LOOPBACK_ALONE.allows(peer):
         return ClientNotAllowed()

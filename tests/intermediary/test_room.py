@@ -98,6 +98,42 @@ async def test_requests_that_never_end(says: bytes) -> None:
         assert bench.gateway.in_flight == MOST
 
 
+async def test_a_silent_origin_by_default() -> None:
+    """Of the 512 connections to it one peer gets 487, and what else it asks waits; others are served at once."""
+    async with raw_origin(origin) as there, gateway_to(there.port) as bench, greedy(bench.port, SILENT):
+        await there.asked(487)
+        await bench.turns(50)
+        await served(bench)
+        assert (len(there.heads), bench.pool.open) == (487 + 20, 488)
+    assert bench.pool._held == {}
+
+
+async def test_a_connection_that_others_give_back_is_for_others() -> None:
+    """Those of the greedy peer that wait are passed over, and served as its own come back."""
+    limits = Limits(max_origin_connections=20)  # of which one peer has 19
+    async with (
+        raw_origin(origin) as there,
+        gateway_to(there.port, limits=limits) as bench,
+        greedy(bench.port, SILENT, 30) as clients,
+        bench.client(local=OTHER) as one,
+        bench.client(local="127.0.0.4") as two,
+        bench.client(local="127.0.0.4") as three,
+    ):
+        await there.asked(19)
+        await one.send(SILENT)
+        await there.asked(20)
+        await two.send(b"GET /two HTTP/1.1\r\nHost: g\r\n\r\n")
+        await three.send(b"GET /three HTTP/1.1\r\nHost: g\r\n\r\n")
+        await bench.until(lambda: len(bench.pool._waiting) == 13)
+        one.reset()
+        assert [(await each.answer()).status for each in (two, three)] == [200, 200]
+        assert len(there.heads) == 22
+        for client in clients[:19]:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+            client.close()
+        await there.asked(22 + 11)
+
+
 async def test_others_that_are_refused_get_half() -> None:
     """Once the rest is taken too, the greedy peer gets nothing of what becomes free until it has half of all."""
     limits = Limits(max_in_flight=1000, max_connections=3000, max_origin_connections=2000)

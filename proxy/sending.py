@@ -46,7 +46,7 @@ class Sending:
         request_id = self.fact.request_id.encode()
         repeatable = body is EMPTY and request.method in SAFE
         while True:
-            self.origin = origin = way.pool.take(careful=not repeatable)
+            self.origin = origin = way.pool.take(careful=not repeatable, share=client.share)
             if origin is None or self.fact.attempts:
                 origin = await self._reach(origin)
             head = way.head(client, request, self.token, request_id, expect=hold or request.expects)
@@ -84,8 +84,8 @@ class Sending:
 
     async def _connect(self) -> OriginConnection:
         """Return a connection from the pool, new or given back; where the client leaves first, the pool has it back."""
-        pool = self.way.pool
-        return await self.client.flow.beside(pool.connect(self.way.route.timeouts.connect), pool.give_back)
+        pool, client = self.way.pool, self.client
+        return await client.flow.beside(pool.connect(self.way.route.timeouts.connect, client.share), pool.give_back)
 
     async def _wait_for(self, token: Coroutine[Any, Any, T]) -> T:
         return await self.client.flow.beside(token, lambda _: None)

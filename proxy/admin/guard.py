@@ -12,6 +12,7 @@ from proxy.core.fields import AUTHORIZATION
 from proxy.core.hosts import Hosts
 from proxy.core.keys import FIELD, Keys
 from proxy.errors import ClientKeyRequired, ClientNotAllowed, CrossSite, HostNotAllowed, RequestRefused
+from proxy.wire.target import good_host
 
 HTTP = b"http"
 # What probes and scrapes ask for: it tells little and changes nothing, so that no key is needed.
@@ -35,7 +36,7 @@ class Guard:
     def refusal(self, peer: str | None, path: str, fields: Mapping[bytes, bytes]) -> RequestRefused | None:
         """Return why a request gets no answer, or None. `peer` is None for a Unix socket; names are lower-case."""
         host = fields.get(b"host", b"")
-        if not self._hosts.answered(host):
+        if not (good_host(host) and self._hosts.answered(host)):
             return HostNotAllowed()
         if peer is not None and not within(peer, self._allow):
             return ClientNotAllowed(NOT_LISTED)

@@ -31,6 +31,9 @@ WORDS = {
     "model_type": "is not a table",
 }
 
+# What tomllib quotes of a file besides marks: names, which may be anything in a file that is not as it was meant.
+_QUOTED = re.compile(r"\(.*\)|'.{3,}'|\".{4,}\"", re.DOTALL)
+
 S = TypeVar("S", bound=schema.Section)
 
 
@@ -94,6 +97,7 @@ class Loading:
             self.raw = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             words, _, where = str(error).partition(" (at ")
+            words = _QUOTED.sub("…", words)
             number = re.search(r"line (\d+)", where)
             line = number[1] if number else text.count("\n") + 1  # else it is the end of the document
             raise ConfigError([f"{name}:{line}: {words}"]) from None
@@ -103,6 +107,9 @@ class Loading:
         """Set a value from the environment; a table on the way that is none is a mistake that validation finds."""
         here: Any = self.raw
         for step, following in zip(path, (*path[1:], None), strict=True):
+            if isinstance(here, list) and not isinstance(step, int):
+                self.mistake(path, "cannot be set by a variable; write it into a file")
+                return
             if following is None:
                 here[step] = value
             elif isinstance(step, int):

@@ -17,8 +17,8 @@ KINDS = ("apikey", "oauth2", "recipe", "cookie", "static", "basic")
 
 # What may befall any program: exceptions whose texts quote what was at hand, at every place that may raise one.
 DEFECTS = """
-import asyncio
-from proxy.cli import main
+import asyncio, os
+from proxy import cli
 from proxy.core.login_recipe import LoginRecipe
 from proxy.way import Way
 
@@ -45,8 +45,13 @@ def broken_read(recipe, answer, now):
         raise ValueError(answer.body)
     return read(recipe, answer, now)
 
+def broken_load(path, environ):
+    raise LookupError(open(path).read())
+
 Way.head, LoginRecipe.read = broken_head, broken_read
-main()
+if os.environ.get("CANARY_DEFECT") == "load":
+    cli.load = broken_load
+cli.main()
 """
 
 CONFIG = """
@@ -93,7 +98,7 @@ token = {{ header = "X-Token" }}
 inject = {{ header = "X-Key", template = "key={{token}};" }}
 [credentials.recipe.login]
 url = "{platform}/login/recipe/good"
-json = {{ deep = [{{ command = ["cat", "body.key"] }}] }}
+json = {{ deep = [{{ command = ["cat", {body_file}] }}] }}
 headers = {{ X-Secret = {{ env = "CANARY_HEADER" }} }}
 basic = {{ username = "user", password = {password} }}
 [credentials.cookie]
@@ -178,6 +183,7 @@ def configuration(folder: Path, *, log: str, store: str, port: int, full: int, t
     """Write the configuration and its files; at `full` nobody is accepted, at `tls` nobody is to be trusted."""
     platform = f"http://127.0.0.1:{port}"
     values = {"platform": platform, "full": full, "tls": tls, "log": log, "store": toml(store)}
+    values["body_file"] = toml(str(folder / "body.key"))
     values |= {name: toml(secret) for name, secret in SECRETS.items()}
     parts = [CONFIG.format(**values)]
     parts += [ROUTES.format(name=name, **values) for name in KINDS]

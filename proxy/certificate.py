@@ -38,6 +38,10 @@ class Certificate:
         """Look at the files from now on, until `close`."""
         self._polling.start()
 
+    def look(self) -> None:
+        """Look at the files now."""
+        self._polling.looking.begin(self._read)
+
     async def close(self) -> None:
         """Look no more, and leave no task behind."""
         await self._polling.close()

@@ -3,21 +3,24 @@
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, NoReturn
 
 import click
 
-from proxy import __version__
-from proxy.config import load, parts
+from proxy import __version__, systemd
+from proxy.config import again, load, parts
 from proxy.config.settings import Config
 from proxy.config.units import duration
+from proxy.core.redact import defect
 from proxy.errors import ConfigError, LoginError, StartError
+from proxy.life import ignore_hangups
 from proxy.life import run as run_loop
 from proxy.process import no_core_dumps
 
 # interface.md, "Commands".
 FAILED, BAD_CONFIG = 1, 2
+COLOURS = {"ok": "green", "failed": "red", "not tried": "yellow"}
 
 CONFIG = click.option(
     "--config", metavar="FILE", help="Configuration (default: $IAM_PROXY_CONFIG, ./iam-proxy.toml, the environment)."
@@ -47,30 +50,33 @@ def main() -> None:
 @CONFIG
 @click.option("--listen", metavar="HOST:PORT", help="Listen there instead; port 0 takes any free one.")
 def run(config: str | None, listen: str | None) -> None:
-    """Serve until SIGTERM or SIGINT, then finish what runs."""
-    settings = configured(config, {} if listen is None else {"IAM_PROXY_LISTEN": listen})
-    finish(lambda: _run(settings))
+    """Serve until SIGTERM or SIGINT, then finish what runs. SIGHUP and a change of the file reload."""
+    ignore_hangups()
+    told = systemd.taken(os.environ)
+    extra = {} if listen is None else {"IAM_PROXY_LISTEN": listen}
+    settings = configured(config, extra)
+    finish(lambda: _run(settings, lambda: again(settings, {**os.environ, **extra}), told))
 
 
-async def _run(settings: Config) -> int:
+async def _run(settings: Config, reread: Callable[[], Config], told: Mapping[str, str]) -> int:
     from proxy import log, serve  # noqa: PLC0415  the other commands start sooner without
 
     output = log.configure(settings.log)
     try:
-        return await serve.serve(settings, output)
+        return await serve.serve(settings, output, reread, told)
     finally:
-        output.flush()
+        output.close()
 
 
-@main.command(cls=Command, epilog="iam-proxy check --config gateway.toml\niam-proxy check --health")
+@main.command(
+    cls=Command, epilog="iam-proxy check --config gateway.toml\niam-proxy check --online\niam-proxy check --health"
+)
 @CONFIG
-@click.option("--online", is_flag=True, help="Also look at DNS, TLS, the login and each route.")
+@click.option("--online", is_flag=True, help="Also try DNS, TLS, the logins and one request per route.")
 @click.option("--health", is_flag=True, help="Ask the running gateway's /readyz instead.")
 def check(config: str | None, online: bool, health: bool) -> None:  # noqa: FBT001  click's flags
     """Validate the configuration; every mistake is said at once."""
     settings = configured(config)
-    if online:
-        fail("check --online: not yet supported in this version")
     if health:
         from proxy.probe import health as ask  # noqa: PLC0415  the other commands start sooner without
 
@@ -79,6 +85,10 @@ def check(config: str | None, online: bool, health: bool) -> None:  # noqa: FBT0
         warn(warning)
     words = f"{count(len(settings.routes), 'route')}, {count(len(settings.credentials), 'credential')}"
     click.secho(f"{settings.source or 'the environment'}: {words}, no mistakes", fg="green")
+    if online:
+        from proxy.online import online as look  # noqa: PLC0415  the other commands start sooner without
+
+        finish(lambda: look(settings, mark, slow, warn))
 
 
 @main.command(cls=Command, epilog='iam-proxy token\ncurl -H "Authorization: Bearer $(iam-proxy token)" https://…')
@@ -128,23 +138,32 @@ def configured(path: str | None, extra: dict[str, str] | None = None) -> Config:
     try:
         return load(path, {**os.environ, **(extra or {})})
     except ConfigError as error:
-        for mistake in error.mistakes:
-            click.secho(mistake, fg="red", err=True)
-        sys.exit(BAD_CONFIG)
+        refuse(error)
+    except Exception as error:  # noqa: BLE001  as in finish
+        fail(f"a defect of iam-proxy: {defect(error)}")
+
+
+def refuse(error: ConfigError) -> NoReturn:
+    """End with every mistake in the configuration."""
+    for mistake in error.mistakes:
+        click.secho(mistake, fg="red", err=True)
+    sys.exit(BAD_CONFIG)
 
 
 def finish(main_: Callable[[], Coroutine[Any, Any, int]]) -> None:
     """Run a command's coroutine and end with its exit code, or with the one line that says what went wrong."""
     try:
         sys.exit(run_loop(main_()))
-    except (StartError, ConfigError) as error:
+    except ConfigError as error:
+        refuse(error)
+    except StartError as error:
         fail(str(error))
     except LoginError as error:
         fail(f"{error.title}: {error.cause or error.detail}")
     except (KeyboardInterrupt, asyncio.CancelledError):
         sys.exit(FAILED)
     except Exception as error:  # noqa: BLE001  a person gets a line, whatever happened
-        fail(f"a defect of iam-proxy: {type(error).__name__}: {error}")
+        fail(f"a defect of iam-proxy: {defect(error)}")
 
 
 def warn(words: str) -> None:
@@ -152,7 +171,17 @@ def warn(words: str) -> None:
     click.secho(f"warning: {words}", fg="yellow", err=True)
 
 
-def fail(words: str) -> None:
+def mark(word: str, words: str) -> None:
+    """Say what came of one look of a check."""
+    click.echo(f"{click.style(f'{word:<9}', fg=COLOURS[word])} {words}")
+
+
+def slow(what: str) -> None:
+    """Say on standard error what is under way."""
+    click.secho(f"…         {what}: no answer yet", dim=True, err=True)
+
+
+def fail(words: str) -> NoReturn:
     """End with one line on standard error."""
     click.secho(f"iam-proxy: {words}", fg="red", err=True)
     sys.exit(FAILED)

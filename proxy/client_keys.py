@@ -15,12 +15,23 @@ Tell = Callable[[KeyChanged | KeyUnavailable], None]
 
 
 class KeyWatch:
-    """Reads the keys at start, and as often as their sources say; those that cannot be read stay as they were."""
+    """Reads the keys at start, and as often as their sources say; those that cannot be read stay as they were.
 
-    def __init__(self, sources: Mapping[str, SecretSource], keys: Keys, clock: Clock, tell: Tell) -> None:
+    `table` is the one of the configuration where they stand.
+    """
+
+    def __init__(
+        self,
+        sources: Mapping[str, SecretSource],
+        keys: Keys,
+        clock: Clock,
+        tell: Tell,
+        table: str = "access.client_keys",
+    ) -> None:
         self._sources = sources
         self._keys = keys
         self._tell = tell
+        self._table = table
         self._known: dict[str, Secret] = {}
         self._missing: set[str] = set()
         self._polling = Polling(clock, poll(sources), self._read)
@@ -31,7 +42,7 @@ class KeyWatch:
             try:
                 self._known[name] = await asyncio.to_thread(source.read)
             except SecretUnavailable as error:
-                raise StartError(f"access.client_keys.{name}: {error}") from None
+                raise StartError(f"{self._table}.{name}: {error}") from None
             self._keys.set(name, self._known[name])
         self._polling.start()
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import structlog
 
 from proxy import log
+from proxy.announce import url
 from proxy.config.load import from_environment
 from proxy.config.settings import Config
 from proxy.core.address import Address, TcpAddress
@@ -16,7 +17,7 @@ from proxy.errors import StartError
 from proxy.life import Signals
 from proxy.listen import open_socket
 from proxy.sandbox import LoggedIn, Refused, Sandbox, Served
-from proxy.serve import gateway, url
+from proxy.serve import gateway
 
 GATEWAY, ADMIN, PLATFORM = 8080, 9901, 9902
 # Short enough to see a refresh while one watches. In seconds.
@@ -64,7 +65,7 @@ async def demo(say: Say) -> int:
             output.flush()
             await signals.asked()
             await signals.end(app)
-        output.flush()
+        output.close()
     return 0
 
 

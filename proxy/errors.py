@@ -7,6 +7,8 @@ GatewayError                      an answer that the gateway makes itself
 ├── OriginError                   the origin, or the way to it
 │   ├── ConnectionRefused
 │   ├── ConnectionFailed          no connection within the time, or no way there
+│   │   ├── Unroutable
+│   │   └── EgressFailed          the proxy on the way out is not reached, or opens none
 │   ├── TlsFailed
 │   ├── DnsFailed
 │   ├── ConnectionTerminated      closed before a full header section
@@ -116,6 +118,13 @@ class Unroutable(ConnectionFailed):
 
     proxy_error = "destination_ip_unroutable"
     detail = "The network has no way to the platform's address."
+
+
+class EgressFailed(ConnectionFailed):
+    """The egress proxy is not reached, or does not open a way to the origin."""
+
+    proxy_error = "destination_ip_unroutable"
+    detail = "The egress proxy on the way to the platform could not be reached."
 
 
 class TlsFailed(OriginError):

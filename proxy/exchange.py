@@ -3,16 +3,17 @@
 import itertools
 import os
 import re
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
 
 from proxy.core.events import Finished
 from proxy.core.fields import REFERRING
 from proxy.core.problem import NAME, problem
+from proxy.core.redact import defect
 from proxy.core.refusal import LOOKED_AT, dead
 from proxy.core.token import Token
-from proxy.errors import BadRequest, ConnectionTerminated, GatewayError, InternalError, LoginError
+from proxy.errors import BadRequest, GatewayError, InternalError, LoginError
 from proxy.judge import Judge
+from proxy.sending import Sending
 from proxy.tokens.source import TokenSource
 from proxy.way import Way
 from proxy.wire.answer import Answer, hide
@@ -20,18 +21,14 @@ from proxy.wire.body import EMPTY
 from proxy.wire.client import ClientConnection
 from proxy.wire.client_deadlines import STARTED
 from proxy.wire.connection import BY_QUEUE, Wire
-from proxy.wire.origin import OriginConnection
 from proxy.wire.request import Request
 from proxy.wire.tunnel import Tunnel
 
-# RFC 9110 §9.2.1. These alone are sent again when a reused connection died before a byte came back.
-SAFE = frozenset((b"GET", b"HEAD", b"OPTIONS"))
 UNREPLAYABLE = b'Proxy-Status: %b; details="body not replayable"\r\n' % NAME.encode()
-NO_CONTENT, EXPECTATION_FAILED = 204, 417
-# An id that a client may choose: it goes into logs and fields.
-REQUEST_ID = re.compile(rb"[A-Za-z0-9._~:/+=@-]{1,128}")
+NO_CONTENT = 204
+# An id that a client may choose, in visible ASCII: it goes into logs and fields.
+REQUEST_ID = re.compile(rb"[!-~]{1,128}")
 
-T = TypeVar("T")
 Observer = Callable[[Finished], None]
 
 
@@ -49,9 +46,15 @@ class Gateway:
         self._ids = itertools.count(1)
         self._id_prefix = os.urandom(5).hex()
 
+    def follow(self, ways: Sequence[Way], judge: Judge) -> None:
+        """Serve the next request of every connection along these ways; those under way end as they began."""
+        self.ways, self.judge = ways, judge
+        self.cors = judge.cors if judge.cors.origins else None
+
     async def serve(self, client: ClientConnection) -> None:
         """Answer the requests of one connection, one after the other, until there are no more."""
-        self.judge.meet(client)
+        judge = self.judge
+        judge.meet(client)
         usable = True
         while usable:
             try:
@@ -62,13 +65,16 @@ class Gateway:
                 break
             if request is None:
                 break
+            if judge is not self.judge:
+                judge = self.judge
+                judge.meet(client)
             usable = await Exchange(self, client, request).run()
         client.finish()
 
     def id_for(self, request: Request | None) -> str:
         """Return the id that a request came with, or a new one."""
-        given = None if request is None else request.control.get(b"x-request-id")
-        if given is not None and REQUEST_ID.fullmatch(given):
+        given = b"" if request is None else request.control.get(b"x-request-id", b"").strip(b" \t")
+        if given and REQUEST_ID.fullmatch(given):
             return given.decode()
         return f"{self._id_prefix}{next(self._ids):06x}"
 
@@ -81,18 +87,17 @@ class Gateway:
         self.observe(fact)
 
 
-class Exchange:
+class Exchange(Sending):
     """One request, and what became of it."""
 
-    __slots__ = ("began", "client", "fact", "gateway", "origin", "request", "token", "tunnel", "way")
+    __slots__ = ("began", "cors", "gateway", "tunnel")
 
     def __init__(self, gateway: Gateway, client: ClientConnection, request: Request) -> None:
         self.gateway = gateway
         self.client = client
         self.request = request
-        self.way: Way
-        self.origin: OriginConnection | None = None
-        self.token: Token | None = None  # what was sent last
+        self.cors = gateway.cors
+        self.origin = self.token = None
         self.tunnel: Tunnel | None = None
         self.began = gateway.now()
         self.fact = Finished(
@@ -109,7 +114,7 @@ class Exchange:
             error.__traceback__ = None  # its frames hold what holds the error: only the collector would free them
             return self._own_answer(error)
         except Exception as error:  # noqa: BLE001  a defect of ours costs one request, never the connection of another
-            return self._own_answer(InternalError(cause=f"{type(error).__name__}: {error}"))
+            return self._own_answer(InternalError(cause=defect(error)))
         finally:
             self._release()
             if self.request.body is not EMPTY:
@@ -174,70 +179,6 @@ class Exchange:
                 return None
         return source.current()
 
-    # --- send
-    async def _ask(self, token: Token | None) -> Answer:
-        """Send the request and return the head of its answer. Raises OriginError, or what has broken the request.
-
-        What was sent is `self.token`: a newer one where the given one has died while there was no connection.
-        """
-        client, request, way, self.token = self.client, self.request, self.way, token
-        body = request.body
-        if way.route.scrub and way.source is not None:
-            request.scrub = way.scrub(way.source)
-        hold = body is not EMPTY and token is not None and body.replayable and way.asks_first(request)
-        request_id = self.fact.request_id.encode()
-        repeatable = body is EMPTY and request.method in SAFE
-        while True:
-            self.origin = origin = way.pool.take(careful=not repeatable)
-            if origin is None or self.fact.attempts:
-                origin = await self._reach(origin)
-            head = way.head(client, request, self.token, request_id, expect=hold or request.expects)
-            self.fact.attempts += 1
-            origin.ask(client, request, head, way.route.timeouts, way.returned, hold=hold)
-            while origin.answer is None and origin.fault is None and request.broken is None:
-                await client.flow
-            if request.broken is not None:
-                raise request.broken
-            answer, fault = origin.answer, origin.fault
-            if fault is not None:
-                if not (repeatable and died_idle(origin)):
-                    raise fault
-            elif answer is not None:
-                if not (answer.status == EXPECTATION_FAILED and hold and self.fact.attempts == 1):
-                    return answer
-                # RFC 9110 §10.1.1: the expectation was ours, so it is for us to do without.
-                hold = False
-            self._release()
-
-    async def _reach(self, origin: OriginConnection | None) -> OriginConnection:
-        """Return this connection or another, with `self.token` live although time has passed. Raises GatewayError."""
-        source = self.way.source
-        while True:
-            self.origin = origin = origin or await self._connect()
-            if source is None or self.token is None:
-                return origin
-            current = source.current()
-            if current is not None:
-                self.token = current
-                return origin
-            # Not kept through the wait: the origin may close it, and others need its place.
-            self._release()
-            self.token, origin = await self._wait_for(source.token()), None
-
-    async def _connect(self) -> OriginConnection:
-        """Return a connection from the pool, new or given back; where the client leaves first, the pool has it back."""
-        pool = self.way.pool
-        return await self.client.flow.beside(pool.connect(self.way.route.timeouts.connect), pool.give_back)
-
-    async def _wait_for(self, token: Coroutine[Any, Any, T]) -> T:
-        return await self.client.flow.beside(token, lambda _: None)
-
-    def _release(self) -> None:
-        """Let go of the origin's connection, wherever the exchange stands."""
-        origin, self.origin = self.origin, None
-        if origin is not None:
-            origin.end()
-
     # --- triage of a refusal, replay
     async def _refused(self, answer: Answer) -> bool:
         """Return whether the answer means that the token is dead; some of its body may have to come for that."""
@@ -295,8 +236,8 @@ class Exchange:
             answer.lines = self.way.returned(answer.lines, self.request)
         if self.request.scrub is not None:
             hide(answer, self.request.scrub)
-        if self.gateway.cors is not None:
-            answer.lines = self.gateway.cors.answered(answer.lines, self.request.control.get(b"origin"))
+        if self.cors is not None:
+            answer.lines = self.cors.answered(answer.lines, self.request.control.get(b"origin"))
         keep = self.client.start_answer(answer)
         self.origin.release(BY_QUEUE)
         return keep
@@ -337,8 +278,8 @@ class Exchange:
         if isinstance(error, BadRequest):
             self.request.keep = False  # interface.md: `bad_request` closes the connection
         head, body = problem(error, fact.request_id)
-        if self.gateway.cors is not None:
-            head = self.gateway.cors.own(head, self.request.control.get(b"origin"))
+        if self.cors is not None:
+            head = self.cors.own(head, self.request.control.get(b"origin"))
         return client.own_answer(head, body)
 
     def _tell(self) -> None:
@@ -347,10 +288,8 @@ class Exchange:
         if self.tunnel is not None:
             fact.received += self.tunnel.received
             fact.sent += self.tunnel.sent
-        fact.duration = self.gateway.now() - self.began
+        now = self.gateway.now()
+        fact.duration = now - self.began
+        if self.token is not None and now >= self.token.expires_at and fact.status and (fact.code is None or fact.cut):
+            fact.outlived = True
         self.gateway.observe(fact)
-
-
-def died_idle(origin: OriginConnection) -> bool:
-    """Return whether a reused connection had been closed by its origin before it could have read the request."""
-    return origin.reused and not origin.heard and isinstance(origin.fault, ConnectionTerminated)

@@ -3,7 +3,8 @@
 from proxy.core.access import Access, within
 from proxy.core.cors import Cors, cross_site, offered, origin_of
 from proxy.core.events import Finished
-from proxy.core.forwarded import forwarded
+from proxy.core.fields import OTHER_METHOD, OTHER_TARGET, TOLD, without
+from proxy.core.forwarded import HOPS, forwarded
 from proxy.core.hosts import Hosts, local, split_authority
 from proxy.core.keys import Keys, take_key
 from proxy.core.routing import RouteTable, Rules
@@ -22,8 +23,9 @@ from proxy.wire.body import EMPTY
 from proxy.wire.client import UNIX, ClientConnection
 from proxy.wire.request import ALLOWED, NEVER_FORWARDED, Request
 
-# Fields that tell of a page of another site, or of a loop; most requests have none of them.
-TELLING = frozenset((b"origin", b"sec-fetch-site", b"via"))
+# Fields that tell of a page of another site, of a loop, of what only a trusted proxy may tell, or of another method or
+# target than the request line; most requests have none of them.
+TELLING = frozenset((b"origin", b"sec-fetch-site", b"via")) | TOLD | OTHER_METHOD | OTHER_TARGET
 # What the gateway says for itself (RFC 9110 §9.3.7).
 OPTIONS_ANSWER = b"HTTP/1.1 204 No Content\r\nAllow: %b\r\n" % ALLOWED.encode()
 
@@ -79,6 +81,8 @@ class Judge:
         """See whom a request asks for, and who asks. Returns the head of an answer where none other is needed."""
         if client.trusted:
             self._hear_proxy(client, request, fact)
+        elif not TOLD.isdisjoint(request.control):
+            request.lines = without(request.lines, TOLD)
         self._judge_host(client, request)
         self._judge_peer(client, request)
         if request.method == b"OPTIONS" and self.cors.preflight(request.control):
@@ -89,6 +93,7 @@ class Judge:
         # RFC 9110 §7.6.3: our own name in Via says that the request comes round again.
         if self.pseudonym in request.control.get(b"via", b""):
             raise LoopDetected
+        self._judge_others(request)
         return OPTIONS_ANSWER if request.here else None
 
     def _hear_proxy(self, client: ClientConnection, request: Request, fact: Finished) -> None:
@@ -106,8 +111,10 @@ class Judge:
             raise HostNotAllowed  # a client of 1.0 that names no host is no browser
         # A proxy passes on the name that was rebound, beside a Host of its own making.
         told = request.told
-        if told is not None and told.host != request.host and not all(map(self.hosts.answered, told.hosts)):
-            raise HostNotAllowed
+        if told is not None and told.host != request.host:
+            hosts = told.hosts
+            if len(hosts) > HOPS or not all(map(self.hosts.answered, hosts)):
+                raise HostNotAllowed
 
     def _meant(self, client: ClientConnection, authority: bytes) -> bool:
         """Return whether an authority names the gateway itself, as this client reaches it."""
@@ -138,6 +145,18 @@ class Judge:
             own = {origin_of(told.scheme, host) for host in told.hosts}
         if cross_site(request.control, own, self.access.cors_origins):
             raise CrossSite
+
+    def _judge_others(self, request: Request) -> None:
+        """See that a route allows what its origin may take for method and target. Raises RequestRefused."""
+        control = request.control
+        methods, targets = OTHER_METHOD & control.keys(), OTHER_TARGET & control.keys()
+        if methods or targets:
+            path = request.target.partition(b"?")[0]
+            rules = self.table.find(request.host, path)
+            for name in methods:
+                rules.judge(control[name].strip().upper(), path)
+            for name in targets:
+                rules.judge_target(control[name].strip())
 
     def _methods(self, request: Request) -> bytes:
         """Return the methods that a page may use at a path: those of its route. Raises NoRoute, PathDenied."""

@@ -36,6 +36,18 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
+def ignore_hangups() -> None:
+    """Let no SIGHUP end the process, which it does until somebody listens for it (interface.md, "SIGHUP")."""
+    if sys.platform != "win32":
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
+def on_hangup(loop: asyncio.AbstractEventLoop, call: Callable[[], object]) -> None:
+    """Call this at each SIGHUP, where there are any."""
+    if sys.platform != "win32":
+        loop.add_signal_handler(signal.SIGHUP, call)
+
+
 class Signals:
     """SIGTERM and SIGINT: the first asks to finish, a second to end at once."""
 

@@ -1,4 +1,4 @@
-"""Counters: plain numbers that an exchange adds to, and that a scrape reads (names and labels: interface.md)."""
+"""Counters: plain numbers that an exchange adds to, and that a scrape reads (names and labels: core/families.py)."""
 
 from bisect import bisect_left
 from collections import Counter
@@ -6,15 +6,18 @@ from dataclasses import dataclass, field
 
 from proxy import errors
 from proxy.core.events import Finished
+from proxy.core.families import BUCKETS
+from proxy.core.reload_events import Reloaded, ReloadEvent, ReloadRefused
+from proxy.core.snapshot import Snapshot, snapshot
 from proxy.core.token_events import LoginFailed, LoginSucceeded, StoreFailed, TokenEvent
 
 # Methods with a label of their own (RFC 9110 §9, RFC 5789): a client cannot make up further ones.
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"))
-# From a local answer to a long query, in seconds.
-BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
-ORIGIN_CODES = frozenset(
-    kind.code for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.OriginError)
-)
+KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.GatewayError)]
+CODES = frozenset(kind.code for kind in KINDS)
+ORIGIN_CODES = frozenset(kind.code for kind in KINDS if issubclass(kind, errors.OriginError)) - {
+    errors.GatewayError.code
+}
 
 
 @dataclass(slots=True)
@@ -29,33 +32,56 @@ class Histogram:
         self.counts[bisect_left(BUCKETS, value)] += 1
         self.total += value
 
+    @property
+    def value(self) -> list[float]:
+        """As a snapshot holds it."""
+        return [*self.counts, self.total]
+
+
+@dataclass(slots=True)
+class RouteCounts(Histogram):
+    """How long the requests of a route took, and the bytes of their bodies."""
+
+    received: int = 0
+    sent: int = 0
+    outlived: int = 0
+
 
 class Metrics:
     """Everything counted since the start."""
 
     def __init__(self) -> None:
         self.requests: Counter[tuple[str, str, int]] = Counter()
-        self.durations: dict[str, Histogram] = {}
+        self.routes: dict[str, RouteCounts] = {}
+        self.errors: Counter[tuple[str]] = Counter(dict.fromkeys(((code,) for code in sorted(CODES)), 0))
         self.origin_errors: Counter[tuple[str, str]] = Counter()
         self.replays: Counter[tuple[str, str]] = Counter()
         self.logins: Counter[tuple[str, str]] = Counter()
         self.login_durations = Histogram()
         self.refreshes: Counter[tuple[str, str]] = Counter()
         self.store_errors: Counter[tuple[str]] = Counter()
+        self.reloads: Counter[tuple[str]] = Counter()
+        self.reload_refused = False  # the last one
 
     def finished(self, fact: Finished) -> None:
         """Count an exchange that has ended."""
         route, duration = fact.route, fact.duration
         self.requests[route, fact.method if fact.method in METHODS else "other", fact.status] += 1
-        durations = self.durations.get(route)
-        if durations is None:
-            durations = self.durations[route] = Histogram()
-        durations.counts[bisect_left(BUCKETS, duration)] += 1
-        durations.total += duration
-        if fact.code is not None and fact.code in ORIGIN_CODES:
-            self.origin_errors[route, fact.code] += 1
+        counts = self.routes.get(route)
+        if counts is None:
+            counts = self.routes[route] = RouteCounts()
+        counts.counts[bisect_left(BUCKETS, duration)] += 1
+        counts.total += duration
+        counts.received += fact.received
+        counts.sent += fact.sent
+        if fact.outlived:
+            counts.outlived += 1
+        if fact.code is not None:
+            self.errors[(fact.code,)] += 1
+            if fact.code in ORIGIN_CODES:
+                self.origin_errors[route, fact.code] += 1
         if fact.replay is not None:
-            self.replays[fact.route, fact.replay] += 1
+            self.replays[route, fact.replay] += 1
 
     def token(self, event: TokenEvent) -> None:
         """Count what became of a login."""
@@ -69,3 +95,31 @@ class Metrics:
                 self.login_durations.add(event.duration)
             case StoreFailed():
                 self.store_errors[(event.credential,)] += 1
+
+    def reload(self, event: ReloadEvent) -> None:
+        """Count what became of a reload."""
+        if isinstance(event, (Reloaded, ReloadRefused)):
+            self.reload_refused = isinstance(event, ReloadRefused)
+            self.reloads[("refused" if self.reload_refused else "succeeded",)] += 1
+
+    def snapshot(self) -> Snapshot:
+        """Return all of it as plain data."""
+        routes = {(name,): counts for name, counts in self.routes.items()}
+        return {
+            **snapshot("iam_proxy_requests_total", self.requests),
+            **snapshot("iam_proxy_request_duration_seconds", {name: counts.value for name, counts in routes.items()}),
+            **snapshot("iam_proxy_errors_total", self.errors),
+            **snapshot("iam_proxy_upstream_errors_total", self.origin_errors),
+            **snapshot("iam_proxy_replays_total", self.replays),
+            **snapshot("iam_proxy_received_bytes_total", {name: counts.received for name, counts in routes.items()}),
+            **snapshot("iam_proxy_sent_bytes_total", {name: counts.sent for name, counts in routes.items()}),
+            **snapshot(
+                "iam_proxy_streams_outlived_token_total", {name: counts.outlived for name, counts in routes.items()}
+            ),
+            **snapshot("iam_proxy_logins_total", self.logins),
+            **snapshot("iam_proxy_login_duration_seconds", {(): self.login_durations.value}),
+            **snapshot("iam_proxy_token_refreshes_total", self.refreshes),
+            **snapshot("iam_proxy_token_store_errors_total", self.store_errors),
+            **snapshot("iam_proxy_reloads_total", self.reloads),
+            **snapshot("iam_proxy_last_reload_refused", {(): float(self.reload_refused)}),
+        }

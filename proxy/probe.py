@@ -3,15 +3,18 @@
 import asyncio
 import contextlib
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Self
 
 import aiohttp
 
 from proxy.config.settings import Config
 from proxy.core.address import TcpAddress
 from proxy.core.credential import Credential
+from proxy.core.identity import Identity
 from proxy.core.store import StorePlace
 from proxy.core.token import Phase, Token
-from proxy.core.token_events import StoreFailed, TokenEvent
+from proxy.core.token_events import StoreFailed, TokenEvent, TokenFound
 from proxy.errors import LoginError, StartError
 from proxy.tokens.cache import token_cache
 from proxy.tokens.issuers import issuer_of
@@ -46,29 +49,62 @@ async def token(
     credential: Credential, place: StorePlace | None, say: Callable[[str], object], warn: Callable[[str], object]
 ) -> int:
     """Say a token from the shared store, if there is one, else that of a login. Raises LoginError."""
-    loop = asyncio.get_running_loop()
-
-    def told(event: TokenEvent) -> None:
-        if isinstance(event, StoreFailed):
-            warn(f"the shared store is of no use: {event.cause}")
-
-    store = None if place is None else opened(place)
-    try:
-        issuer = shared(
-            issuer_of(credential, loop), credential, store, clock=loop, cache=token_cache(loop), on_event=told
-        )
-        say((await _lasting(issuer, loop.time)).value)
-    finally:
-        if store is not None:
-            await store.close()
+    async with Obtaining(place, warn) as obtaining:
+        say((await obtaining.obtain(credential)).token.value)
     return 0
 
 
-async def _lasting(issuer: Issuer, now: Callable[[], float]) -> Token:
-    """Return a fresh token; a stale one of the store serves where the login gives none."""
-    identity = await issuer.identify()
-    token = await issuer.issue(identity)
-    if token.phase(now()) is Phase.STALE:
-        with contextlib.suppress(LoginError):
-            return await issuer.issue(identity, token)
-    return token
+@dataclass(frozen=True, slots=True)
+class Obtained:
+    """A token, and where it came from; `lasts` is the time left to it, in seconds."""
+
+    token: Token
+    lasts: float
+    stored: bool
+    issuer: Issuer
+    identity: Identity
+
+    async def end(self) -> None:
+        """End its session if it is nobody else's, as far as the credential says how."""
+        await self.issuer.end(self.token, self.identity)
+
+
+class Obtaining:
+    """Gets tokens from the shared store, if there is one, else by logins; a context that closes the store."""
+
+    def __init__(self, place: StorePlace | None, warn: Callable[[str], object]) -> None:
+        self._store = None if place is None else opened(place)
+        self._warn = warn
+        self._found = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._store is not None:
+            await self._store.close()
+
+    async def obtain(self, credential: Credential) -> Obtained:
+        """Return a fresh token; a stale one of the store serves where the login gives none. Raises LoginError."""
+        loop = asyncio.get_running_loop()
+        cache = token_cache(loop)
+        issuer = shared(
+            issuer_of(credential, loop), credential, self._store, clock=loop, cache=cache, on_event=self._told
+        )
+        identity = await issuer.identify()
+        self._found = False
+        token = await issuer.issue(identity)
+        stored = self._found
+        if token.phase(loop.time()) is Phase.STALE:
+            with contextlib.suppress(LoginError):
+                self._found = False
+                token = await issuer.issue(identity, token)
+                stored = self._found
+        return Obtained(token, token.expires_at - loop.time(), stored, issuer, identity)
+
+    def _told(self, event: TokenEvent) -> None:
+        match event:
+            case TokenFound():
+                self._found = True
+            case StoreFailed():
+                self._warn(f"the shared store is of no use: {event.cause}")

@@ -2,174 +2,163 @@
 
 import asyncio
 import contextlib
-import math
 import socket
-import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 
 import structlog
 
+from proxy.admin.guard import Guard
 from proxy.admin.listener import listen
+from proxy.announce import say_addresses, say_egress, say_shortages
 from proxy.app import App, Observers
-from proxy.config.settings import Config
-from proxy.core.address import Address, TcpAddress
+from proxy.client_keys import KeyWatch
+from proxy.config.build import beyond_loopback
+from proxy.config.settings import Admin, Config
+from proxy.core import redact
+from proxy.core.address import Address
 from proxy.core.events import Finished
-from proxy.core.tls_events import CertificateChanged, CertificateKept, HandshakeFailed, TlsEvent
-from proxy.core.token_events import (
-    ClockJumped,
-    KeyChanged,
-    KeyUnavailable,
-    LoginFailed,
-    LoginSucceeded,
-    Outcome,
-    RefusalsDoubted,
-    StoreFailed,
-    StoreRestored,
-    TokenEvent,
-    TokenFound,
-    TokenRefused,
-)
+from proxy.core.hosts import Hosts
+from proxy.core.injection import Place
+from proxy.core.keys import Keys
+from proxy.core.route import Route
+from proxy.core.token_events import TokenEvent
+from proxy.errors import ConfigError
 from proxy.life import Signals
 from proxy.listen import bound, open_socket
-from proxy.log import AccessLog, Output
+from proxy.log import Output
 from proxy.metrics import Metrics
+from proxy.reload import content_of
+from proxy.reloading import reloading
+from proxy.systemd import Handed, Notice, handed, sentence
+from proxy.telling import starved, tell, tell_admin_key, tell_of_tls
+from proxy.token_socket import Offer, offers
+from proxy.token_socket import listen as hand_out
 from proxy.view import AppView
 
+# What the end may take besides the drain, in seconds: logouts, and whatever is cut.
+STOP_TIME = 10.0
 
-async def serve(config: Config, output: Output) -> int:
-    """Serve until a signal, then drain; return the exit code. Raises StartError."""
-    signals = Signals(asyncio.get_running_loop())
+
+async def serve(config: Config, output: Output, reread: Callable[[], Config], told: Mapping[str, str]) -> int:
+    """Serve until a signal, then drain; return the exit code.
+
+    `reread` returns the configuration anew, or raises ConfigError; `told` is what systemd says. Raises StartError, and
+    ConfigError where it forbids a socket that was handed over.
+    """
+    loop, content = asyncio.get_running_loop(), content_of(config.source)
+    signals, notice, metrics = Signals(loop), Notice(told), Metrics()
+    sockets = handed(told, config.admin.listen)
+    hold_to_rules(sockets, config)
     log = structlog.get_logger()
     for warning in config.warnings:
         log.warning(warning)
-    async with gateway(config, output) as (app, admin):
-        if app.spool_fault is not None:
-            words = "no temporary file can be made: bodies above limits.replay_buffer are streamed without replay"
-            log.warning(words, folder=tempfile.gettempdir(), cause=app.spool_fault)
-        if app.clients.limit < config.limits.max_connections:
-            words = "too few open files for limits.max_connections: fewer clients are accepted (see ulimit -n)"
-            log.warning(words, files=app.files, wanted=config.limits.max_connections, accepted=app.clients.limit)
-        for address in app.addresses:
-            log.info("listening", address=str(address), curl=curl(app, address))
+    begun = gateway(config, output, sockets.gateway, sockets.admin, metrics=metrics, end=signals.arrive)
+    async with begun as (app, admin):
+        say_shortages(app)
+        say_egress(app)
+        say_addresses(app)
         if admin is not None:
             log.info("admin listening", address=str(admin))
-        await signals.asked()
+        if config.tokens.listen is not None:
+            log.info("token socket listening", address=str(config.tokens.listen))
+        notice.ready(sentence(app.addresses))
+        notice.watch(loop)
+        async with reloading(app, content, reread, metrics, notice):
+            await signals.asked()
+        notice.stopping(app.config.server.drain_timeout + STOP_TIME)
         log.info("draining", connections=len(app.clients))
         finished = await signals.end(app)
         log.info("stopped", finished=finished)
+    notice.close()
     return 0
+
+
+def hold_to_rules(sockets: Handed, config: Config) -> None:
+    """Hold sockets that were handed over to what holds for `server.listen`. Raises ConfigError."""
+    if config.access.beyond_loopback:
+        return
+    open_to_all = [bound(sock) for sock in sockets.gateway if beyond_loopback(bound(sock))]
+    words = 'is reached from beyond this machine; write access.allow = ["private"], "any" or networks'
+    if open_to_all:
+        raise ConfigError([f"the socket {address}, handed over by systemd, {words}" for address in open_to_all])
+
+
+class Rest:
+    """What goes by the configuration in force besides the gateway: the log, the admin listener, the token socket."""
+
+    def __init__(self, output: Output) -> None:
+        self.guard: Guard | None = None
+        self.offered: Mapping[str, Offer] = {}
+        self._output = output
+
+    def follow(self, app: App) -> None:
+        """Go by the configuration that a gateway has now."""
+        config = app.config
+        self._output.adjust(config.log)
+        self._output.access.hidden = redact.NAMES | injected(config.routes)
+        self.offered = offers(config.routes, app.sources)
+        if self.guard is not None:
+            self.guard.follow(app.hosts, config.admin.allow)
 
 
 @contextlib.asynccontextmanager
 async def gateway(
-    config: Config, output: Output, sockets: Sequence[socket.socket] = (), admin_socket: socket.socket | None = None
+    config: Config,
+    output: Output,
+    sockets: Sequence[socket.socket] = (),
+    admin_socket: socket.socket | None = None,
+    *,
+    metrics: Metrics | None = None,
+    end: Callable[[], object] | None = None,
 ) -> AsyncIterator[tuple[App, Address | None]]:
     """Start a gateway and its admin listener, on open sockets if there are any, and stop both at the end.
 
-    Raises StartError.
+    `end` is called where somebody asks the admin listener to end the gateway. Raises StartError.
     """
-    metrics = Metrics()
-    access = AccessLog(output.writer, output.console if output.people else None, every=config.log.access)
+    metrics = metrics or Metrics()
+    rest = Rest(output)
 
     def finished(fact: Finished) -> None:
         metrics.finished(fact)
-        if access.every or fact.code is not None or fact.cut:
-            access.finished(fact)
+        output.access.finished(fact)
 
     def token(event: TokenEvent) -> None:
         metrics.token(event)
         tell(event)
 
-    app = App(config, Observers(finished, token, tell_of_tls, starved))
+    app = App(config, Observers(finished, token, tell_of_tls, starved, lambda _: rest.follow(app)))
+    rest.follow(app)
     async with contextlib.AsyncExitStack() as stack:
         if admin_socket is None and config.admin.listen is not None:
             admin_socket = open_socket(config.admin.listen)
         if admin_socket is not None:
-            runner = await listen(AppView(app, metrics), admin_socket, app.hosts)
+            rest.guard = await stack.enter_async_context(guarded(config.admin, app.hosts))
+            runner = await listen(AppView(app, metrics, output, end), admin_socket, rest.guard)
             stack.push_async_callback(runner.cleanup)
+        if config.tokens.listen is not None:
+            desk = await hand_out(lambda: rest.offered, open_socket(config.tokens.listen))
+            stack.push_async_callback(desk.cleanup)
         stack.push_async_callback(app.stop)
         await app.start(sockets)
         admin = None if admin_socket is None else bound(admin_socket)
         yield app, admin
 
 
-def starved(error: OSError) -> None:
-    """Write into the log that clients cannot be accepted for now."""
-    words = "clients wait: no file can be opened for them (see ulimit -n); idle ones are closed"
-    structlog.get_logger().error(words, cause=error.strerror)
+@contextlib.asynccontextmanager
+async def guarded(admin: Admin, hosts: Hosts) -> AsyncIterator[Guard]:
+    """Watch the admin listener's key, if it has one, and yield what lets in who has it. Raises StartError."""
+    if admin.key is None:
+        yield Guard(hosts, admin.allow)
+        return
+    keys = Keys()
+    watch = KeyWatch({"key": admin.key}, keys, asyncio.get_running_loop(), tell_admin_key, "admin")
+    await watch.start()
+    try:
+        yield Guard(hosts, admin.allow, keys)
+    finally:
+        await watch.close()
 
 
-def tell(event: TokenEvent) -> None:
-    """Write what became of a login or a token into the log."""
-    log = structlog.get_logger()
-    match event:
-        case LoginSucceeded():
-            lasts = round(event.lifetime) if math.isfinite(event.lifetime) else None  # what is held has no end
-            took = round(event.duration * 1000)
-            log.info(
-                "login succeeded", credential=event.credential, reason=event.reason, lifetime_s=lasts, took_ms=took
-            )
-        case LoginFailed():
-            say = log.error if event.outcome is Outcome.REJECTED else log.warning
-            say(
-                f"login {event.outcome}",
-                credential=event.credential,
-                reason=event.reason,
-                cause=event.cause,
-                retry_in_s=round(event.retry_in, 1),
-                token_left_s=round(event.left),
-            )
-        case TokenRefused():
-            log.info("token refused by the origin", credential=event.credential)
-        case RefusalsDoubted():
-            wait = round(event.retry_in)
-            log.warning("refusals doubted: a new token was refused too", credential=event.credential, for_s=wait)
-        case ClockJumped():
-            log.info("the clock has jumped: tokens are refreshed", by_s=round(event.seconds, 1))
-        case KeyChanged() | KeyUnavailable():
-            tell_key(event)
-        case TokenFound():
-            log.info("token from the shared store", credential=event.credential, lifetime_s=round(event.lifetime))
-        case StoreFailed():
-            words = "the shared store is of no use: logging in without it"
-            log.warning(words, credential=event.credential, cause=event.cause)
-        case StoreRestored():
-            log.info("the shared store is of use again", credential=event.credential)
-
-
-def tell_key(event: KeyChanged | KeyUnavailable) -> None:
-    """Write what became of a client key into the log."""
-    log = structlog.get_logger()
-    if isinstance(event, KeyChanged):
-        log.info("client key changed", client=event.name)
-    else:
-        words = "client key cannot be read; the one before stays in force"
-        log.warning(words, client=event.name, cause=event.cause)
-
-
-def tell_of_tls(event: TlsEvent) -> None:
-    """Write what became of a client's handshake or of the gateway's certificate into the log."""
-    log = structlog.get_logger()
-    match event:
-        case HandshakeFailed():  # whoever can connect can cause these: they are no news unless somebody looks for them
-            log.debug("TLS handshake failed", peer=event.peer, cause=event.cause)
-        case CertificateChanged():
-            log.info("certificate changed: new connections get the new one", file=event.file)
-        case CertificateKept():
-            log.error("certificate kept: the changed files cannot be used", cause=event.cause)
-
-
-def curl(app: App, address: Address) -> str:
-    """Return a command that asks the gateway at an address for something."""
-    if app.certificate is None or not app.speaks_tls(address):
-        return f"curl {url(address)}/"
-    own = "--cert CERT.pem --key KEY.pem " if app.certificate.asks_clients else ""
-    return f"curl {own}{url(address, 'https')}/"
-
-
-def url(address: Address, scheme: str = "http") -> str:
-    """Return what to type for an address: `0.0.0.0` is reached by way of loopback."""
-    if not isinstance(address, TcpAddress):
-        return f"--unix-socket {address.path} http://localhost"
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address.host, address.host)  # noqa: S104  it is read, not bound
-    return f"{scheme}://{TcpAddress(host, address.port)}"
+def injected(routes: Iterable[Route]) -> frozenset[bytes]:
+    """Return the names of the query parameters that carry credentials, as a log compares them."""
+    return frozenset(redact.folded(route.injection.name) for route in routes if route.injection.place is Place.QUERY)

@@ -2,12 +2,16 @@
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from proxy import __version__
+from proxy import __version__, figures, process
 from proxy.app import App
+from proxy.config.load import changed_log
+from proxy.core.snapshot import Snapshot, snapshot, summed
+from proxy.log import Output
 from proxy.metrics import Metrics
 from proxy.tokens.state import TokenState
 from proxy.way import Way
@@ -16,14 +20,17 @@ from proxy.way import Way
 class AppView:
     """Looks at a gateway for the admin listener."""
 
-    def __init__(self, app: App, metrics: Metrics) -> None:
+    def __init__(self, app: App, metrics: Metrics, output: Output, end: Callable[[], object] | None = None) -> None:
         self._app = app
+        self._end = end
         self._began = time.time()
         self._metrics = metrics
-        self._exposition: Any = None
+        self._output = output
 
     def unready(self) -> Mapping[str, str]:
         """Return the reason for each credential that is not live; empty when the gateway is ready."""
+        if self._app.draining:
+            return {"gateway": "draining"}
         states = {name: source.state for name, source in self._app.sources.items()}
         return {name: reason(state) for name, state in states.items() if not state.live}
 
@@ -40,14 +47,33 @@ class AppView:
             "routes": [route(way) for way in app.ways],
         }
 
+    def snapshot(self) -> Snapshot:
+        """Return every series of this process."""
+        states = {name: source.state for name, source in self._app.sources.items()}
+        return summed(
+            (
+                self._metrics.snapshot(),
+                figures.traffic(self._app),
+                figures.tokens(states, self._app.wire.loop.time()),
+                snapshot("iam_proxy_log_lines_dropped_total", {(): self._output.dropped}),
+                figures.build(),
+                process.figures(),
+            )
+        )
+
     def metrics(self) -> bytes:
         """Return the exposition for Prometheus."""
-        if self._exposition is None:
-            from proxy.admin.exposition import Exposition  # noqa: PLC0415  only a scrape needs prometheus_client
+        from proxy.admin.exposition import exposition  # noqa: PLC0415  only a scrape needs prometheus_client
 
-            self._exposition = Exposition(self._metrics, lambda: self._app.gateway.in_flight, self._expiries)
-        text: bytes = self._exposition.text()
-        return text
+        return exposition(self.snapshot())
+
+    def log(self) -> Mapping[str, Any]:
+        """Return how the log is written now, and how many lines could not be."""
+        return {**asdict(self._output.settings), "dropped": self._output.dropped}
+
+    def adjust_log(self, changes: Mapping[str, Any]) -> None:
+        """Write the log differently from now on. Raises ConfigError."""
+        self._output.adjust(changed_log(self._output.settings, changes))
 
     async def refresh(self, credential: str) -> Mapping[str, Any] | None:
         """Log in anew; return the credential's state, or None for an unknown one. Raises LoginError."""
@@ -57,9 +83,12 @@ class AppView:
         await source.refresh()
         return self._credential(source.state)
 
-    def _expiries(self) -> Mapping[str, float]:
-        states = {name: source.state for name, source in self._app.sources.items()}
-        return {name: self._wall(state.expires_at) for name, state in states.items() if state.expires_at is not None}
+    def quit(self) -> bool:
+        """End the gateway as a signal would; return whether the configuration allows it."""
+        allowed = self._end is not None and self._app.config.admin.quit
+        if allowed and self._end is not None:
+            self._end()
+        return allowed
 
     def _wall(self, when: float) -> float:
         """Return a time on the loop's clock as one on the wall's."""

@@ -1,12 +1,14 @@
-"""How asynchronous tests run: each in a loop of its own, with nothing left on it at the end."""
+"""How tests run: asynchronous ones each in a loop of its own, with nothing left on it; none of them tells a secret."""
 
 import asyncio
 import inspect
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, cast
 
 import pytest
 import uvloop
+
+from tests.canary.watch import FOUND, LOOKED_AT, Watch
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
@@ -46,3 +48,19 @@ async def bounded(test: Callable[..., Coroutine[Any, Any, None]], wanted: dict[s
 def loop_factory(request: pytest.FixtureRequest) -> LoopFactory:
     """Both loops, for a test (or a module, by `usefixtures`) that is to hold on either."""
     return uvloop.new_event_loop if request.param == "uvloop" else asyncio.SelectorEventLoop
+
+
+@pytest.fixture(autouse=True)
+def watch() -> Iterator[Watch]:
+    """See that nothing that a test's gateways say tells a secret that they were given."""
+    watch = Watch()
+    with pytest.MonkeyPatch.context() as patch:
+        watch.listen(patch)
+        yield watch
+    LOOKED_AT.update(tests=1, secrets=len(watch.given), texts=len(watch.said), bytes=sum(map(len, watch.said)))
+    assert watch.hits() == {}, FOUND
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell how much was searched for secrets: each hit has failed its test."""
+    terminalreporter.write_line("searched for secrets: " + ", ".join(f"{LOOKED_AT[what]} {what}" for what in LOOKED_AT))

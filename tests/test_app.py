@@ -22,7 +22,7 @@ from proxy.errors import StartError
 from tests.core.secrets import Given
 from tests.fakes.gateway import RawClient
 from tests.fakes.origin import RawOrigin, raw_origin
-from tests.fakes.platform import Platform
+from tests.fakes.platform import APIKEY, SECRETKEY, Platform
 
 pytestmark = pytest.mark.usefixtures("loop_factory")
 
@@ -40,9 +40,10 @@ class Seen:
         return Observers(self.finished.append, self.tokens.append)
 
 
-def config(port: int, key: str = "key") -> Config:
+def config(port: int, key: str = APIKEY) -> Config:
     """Return a configuration with one route to a loopback origin."""
-    credential = Credential("default", ApikeyRecipe(f"http://127.0.0.1:{port}/iam/login", Given(key), Given("secret")))
+    recipe = ApikeyRecipe(f"http://127.0.0.1:{port}/iam/login", Given(key), Given(SECRETKEY))
+    credential = Credential("default", recipe)
     route = Route(b"/", Upstream("http", "127.0.0.1", port), credential="default")
     server = Server(listen=(TcpAddress("127.0.0.1", 0),), drain_timeout=5.0)
     return Config((route,), {"default": credential}, server, Admin(None))

@@ -14,7 +14,9 @@ from proxy.app import App
 from proxy.config.settings import Admin, Log
 from proxy.core.address import TcpAddress
 from proxy.core.limits import Limits
-from proxy.serve import gateway, starved
+from proxy.serve import gateway
+from proxy.telling import starved
+from tests.admin.test_door import client, connections, no_files
 from tests.fakes.origin import Arrived, Visit, raw_origin
 from tests.fakes.platform import Platform
 from tests.test_app import client_of, config
@@ -44,6 +46,12 @@ async def admin_says(port: int, path: str) -> tuple[int, str]:
         return answer.status, await answer.text()
 
 
+def samples(text: str) -> dict[str, float]:
+    """Return the series of an exposition that have no labels."""
+    lines = (line.split() for line in text.splitlines() if not line.startswith("#"))
+    return {name: float(value) for name, value in lines if "{" not in name}
+
+
 @contextlib.asynccontextmanager
 async def at(limits: Limits, port: int) -> AsyncIterator[tuple[App, int]]:
     """Run a gateway with its admin listener; yield both."""
@@ -70,6 +78,42 @@ async def test_the_admin_listener_is_reachable_at_both_limits() -> None:
         for path in ("/livez", "/readyz", "/status", "/metrics"):
             assert (await admin_says(admin, path))[0] == 200
         assert "iam_proxy_in_flight_requests 2.0" in (await admin_says(admin, "/metrics"))[1]
+
+
+async def test_the_admin_listener_is_reachable_where_no_file_is_left() -> None:
+    """Clients wait, and whoever asks what is wrong is answered, figures of the process included."""
+    async with (
+        raw_origin(Platform().visit) as origin,
+        at(Limits(), origin.port) as (app, admin),
+        client_of(app) as busy,
+    ):
+        assert (await busy.get()).status == 200
+        asking = connections(admin, 4)
+        with no_files():
+            for sock, path in zip(asking, ("/livez", "/readyz", "/status", "/metrics"), strict=True):
+                each = await client(sock)
+                answer = await each.get(path)
+                assert answer.status == 200
+                each.close()
+            figures = samples(answer.body.decode())
+            assert (await busy.get()).status == 200
+    assert 0 < figures["process_open_fds"] <= figures["process_max_fds"]
+    assert figures["process_cpu_seconds_total"] > 0
+    assert figures["iam_proxy_client_connections"] == 1
+
+
+async def test_limits_are_told_beside_what_they_bound() -> None:
+    """So that a rule can say how far away they are."""
+    async with (
+        raw_origin(Platform().visit) as origin,
+        at(Limits(max_connections=7, max_in_flight=3), origin.port) as (
+            _,
+            admin,
+        ),
+    ):
+        figures = samples((await admin_says(admin, "/metrics"))[1])
+    assert figures["iam_proxy_client_connections_limit"] == 7
+    assert figures["iam_proxy_in_flight_requests_limit"] == 3
 
 
 async def test_a_drain_lets_nobody_in_who_waits() -> None:

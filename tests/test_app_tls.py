@@ -11,7 +11,7 @@ from proxy.core.address import Upstream
 from proxy.core.credential import Verification
 from tests.core.secrets import Given, credential
 from tests.fakes.origin import RawOrigin
-from tests.fakes.platform import Platform
+from tests.fakes.platform import APIKEY, SECRETKEY, Platform
 from tests.fakes.server import serving
 from tests.test_app import ask, client_of, config, running
 
@@ -35,7 +35,7 @@ async def test_login_and_requests_over_tls(tmp_path: Path) -> None:
         trusted = Verification(str(tmp_path / "ca.pem"))
         base = config(port)
         upstream = Upstream("https", "localhost", port)
-        recipe = credential(f"https://localhost:{port}/iam/login", None, Given("key"), Given("secret")).recipe
+        recipe = credential(f"https://localhost:{port}/iam/login", None, Given(APIKEY), Given(SECRETKEY)).recipe
         trusting = replace(base.credentials["default"], recipe=recipe, verification=trusted)
         settings = replace(
             base,

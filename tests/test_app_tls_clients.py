@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from proxy.announce import curl
 from proxy.app import App, Observers
 from proxy.config.settings import Config
 from proxy.core.address import Address, TcpAddress, UnixAddress
 from proxy.core.events import Finished
 from proxy.core.tls_events import CertificateChanged, CertificateKept, HandshakeFailed, TlsEvent
-from proxy.serve import curl
 from tests.fakes.authority import Authority
 from tests.fakes.gateway import RawClient
 from tests.fakes.origin import Script, Visit, always_ok, raw_origin

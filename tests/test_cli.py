@@ -194,10 +194,28 @@ def test_check(tmp_path: Path) -> None:
         assert ran(command, "--config", str(bad), folder=tmp_path)[0] == 2
 
 
+async def test_check_online(tmp_path: Path) -> None:
+    """Plain lines where nobody watches; 0 if all is well, 1 if a look has failed, 2 before any look."""
+    async with program("sandbox", "--listen", "127.0.0.1:0", folder=tmp_path) as sandbox:
+        platform = await address_of(sandbox)
+        code, printed, said = ran("check", "--online", folder=tmp_path, **keys(platform))
+        assert (code, said) == (0, "")
+        traded = "the keys were traded for a token that lives for 3600 s"
+        assert printed.splitlines()[1:] == [
+            f"ok        tcp http://{platform}: connected",
+            f"ok        login default at http://{platform}/iam/login: {traded}",
+            "ok        route /: GET / gave 200",
+        ]
+        wrong = {**keys(platform), "IAM_PROXY_SECRETKEY": "hunter2"}
+        code, printed, said = ran("check", "--online", folder=tmp_path, **wrong)
+        assert (code, "\nfailed    login default" in printed, "hunter2" in printed + said) == (1, True, False)
+        assert "not tried route /: there is no token of default" in printed
+        assert ran("check", "--online", folder=tmp_path, IAM_PROXY_UPSTREAM="x")[0] == 2
+
+
 @pytest.mark.parametrize(
     ("words", "code", "part"),
     [
-        (["check", "--online"], 1, "not yet supported"),
         (["check", "--health"], 1, "no answer from the gateway"),
         (["token", "nobody"], 1, "no credential 'nobody'"),
         (["sandbox", "--ttl", "soon"], 2, "is not a duration"),

@@ -9,12 +9,13 @@ import pytest
 
 from proxy.app import App
 from proxy.config.settings import Config
+from proxy.core.held import basic
 from proxy.core.token_events import LoginSucceeded
 from proxy.sandbox import Sandbox
 from tests.examples import FOLDER, example
 from tests.fakes.gateway import Answered
 from tests.fakes.origin import RawOrigin, raw_origin
-from tests.fakes.platform import Platform
+from tests.fakes.platform import APIKEY, SECRETKEY, Platform
 from tests.fakes.products import Airflow, Directus, Metabase, OAuthServer, Product, Superset, Vault
 from tests.test_app import Seen, client_of, running
 
@@ -149,17 +150,17 @@ async def test_the_data_platforms_other_places(tmp_path: Path) -> None:
     """The token in the query of a prediction, none for a bucket, the keys as Basic for Trino."""
     async with raw_origin(Platform().visit) as origin:
         ports = {PLATFORM: origin.port, TRINO: origin.port}
-        settings = example("data-platform", tmp_path, ports, {"IAM_APIKEY": "key", "secretkey": "secret"})
+        settings = example("data-platform", tmp_path, ports, {"IAM_APIKEY": APIKEY, "secretkey": SECRETKEY})
         async with running(settings) as app, client_of(app) as client:
             await client.get("/ml/predict?x=1&token=mine")
             await client.get("/datastore/b", "Authorization: AWS4-HMAC-SHA256 x")
             await client.send(b"GET /v1/statement HTTP/1.1\r\nHost: trino.localhost:8080\r\n\r\n")
             await client.answer()
     heads = b"".join(forwarded(origin))
-    assert b"GET /ml/predict?x=1&token=t1 HTTP/1.1\r\n" in heads
+    assert b"GET /ml/predict?x=1&token=token-1-of-the-platform HTTP/1.1\r\n" in heads
     assert b"token=mine" not in heads
     assert b"Authorization: AWS4-HMAC-SHA256 x\r\n" in heads
-    assert b"Authorization: Basic a2V5OnNlY3JldA==\r\n" in heads
+    assert f"Authorization: Basic {basic(APIKEY, SECRETKEY)}\r\n".encode() in heads
 
 
 @pytest.mark.parametrize("file", sorted(FOLDER.glob("*.toml")), ids=lambda file: file.stem)

@@ -772,33 +772,6 @@ async def test_an_answer_that_stalls_is_cut() -> None:
     assert (facts[0].cut, facts[0].code) == (True, "upstream_timeout")
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/iam/login",
-        "/IAM/Login",
-        "/iam/%6cogin",
-        "/x/../iam/login",
-        "//iam//login/",
-        "/iam/login;x",
-        "/iam//../login",
-        "/iam/a\\b/../login",
-        "/iam/%252e%252e/../login",
-        "/iam/;/../login",
-        "/iam/a%2fb/../login",
-        "/iam/a%255cb/../login",
-        "/iam/%25%35%63/../login",
-        "/iam/login/../x",
-    ],
-)
-async def test_the_login_is_not_reachable_through_the_gateway(path: str) -> None:
-    """No spelling of a login path gets through: 403 path_denied."""
-    async with raw_origin() as origin, gateway_to(origin.port) as bench, bench.client() as client:
-        answer = await client.get(path)
-    assert (answer.status, origin.arrived) == (403, [])
-    assert b'"code":"path_denied"' in answer.body
-
-
 async def test_peers_that_may_not_use_the_gateway() -> None:
     """A peer outside `access.allow` is answered 403, whatever it asks."""
     access = Access((ipaddress.ip_network("10.0.0.0/8"),))

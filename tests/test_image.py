@@ -1,4 +1,4 @@
-"""The image's recipe, read as text: what can be seen of it without building it."""
+"""The image's recipe, read as text: what can be seen of it without building it, as deploy/test_image_runs.py does."""
 
 import json
 import re
@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 
 from proxy import cli
+from tests.fakes.dockerfile import context
 
 ROOT = Path(__file__).parent.parent
 RECIPE = (ROOT / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", " ")
@@ -54,6 +55,23 @@ def test_no_more_than_what_it_needs_is_sent_to_the_builder() -> None:
     assert all((ROOT / source).exists() for source in sources)
 
 
+def test_what_lies_beside_the_sources_stays_there(tmp_path: Path) -> None:
+    """Of what is not let in, and of compiled files, nothing is copied, whatever is asked for."""
+    for name in (
+        ".dockerignore",
+        "proxy/core/a.py",
+        "proxy/core/__pycache__/a.pyc",
+        "iam-proxy.toml",
+        "deep/README.md",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    (tmp_path / ".dockerignore").write_bytes((ROOT / ".dockerignore").read_bytes())
+    assert list(context(tmp_path, "proxy")) == [Path("proxy/core/a.py")]
+    assert list(context(tmp_path, ".")) == [Path("proxy/core/a.py")]
+    assert list(context(tmp_path, "iam-proxy.toml")) == []
+
+
 def test_what_is_locked_has_hashes() -> None:
     """Every requirement of every lock file is one version with its hashes."""
     for file in ROOT.glob("requirements*.txt"):
@@ -61,3 +79,14 @@ def test_what_is_locked_has_hashes() -> None:
         lines = [line for line in text.splitlines() if line.strip()]
         assert len(lines) > 3
         assert [line for line in lines if not re.match(r"[a-z0-9-]+==\S+ .*--hash=sha256:", line)] == []
+
+
+def test_make_installs_nothing_that_is_not_locked() -> None:
+    """With pip by hashes, or nothing but what lies here; with npm what its own lock names."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    locked = re.findall(r"^AS_LOCKED := (.*)$", makefile, re.MULTILINE)
+    assert [{"--no-deps", "--require-hashes", "-r"} <= set(each.split()) for each in locked] == [True]
+    installs = re.findall(r"pip install (.*)", makefile)
+    assert len(installs) == 5
+    assert all("$(AS_LOCKED)" in each or "--no-build-isolation --no-deps --editable ." in each for each in installs)
+    assert re.findall(r"npm .* (ci|i|install)$", makefile, re.MULTILINE) == ["ci"]

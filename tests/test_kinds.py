@@ -97,7 +97,7 @@ async def test_a_held_secret_that_is_refused_reaches_the_client() -> None:
 
 
 async def test_the_status_of_what_has_no_end() -> None:
-    """Ready at once; no expiry is told, and the metric says that there is none."""
+    """Ready and live at once; no expiry is told, and the metric of expiries has no series for it."""
     async with raw_origin() as origin:
         base = config(origin.port)
         credential = Credential("default", Held(Given("t0ken")))
@@ -109,5 +109,6 @@ async def test_the_status_of_what_has_no_end() -> None:
             status = json.loads((await admin.get("/status"))[1])["credentials"]["default"]
             metrics = (await admin.get("/metrics"))[1]
     assert (status["live"], status["token"], status["expires"], status["next_login"]) == (True, "fresh", None, None)
-    assert 'token_expiry_timestamp_seconds{credential="default"} +Inf' in metrics
+    assert 'iam_proxy_credential_live{credential="default"} 1.0' in metrics
+    assert "token_expiry_timestamp_seconds{" not in metrics
     assert "t0ken" not in json.dumps(status) + metrics

@@ -2,14 +2,18 @@
 
 import asyncio
 import json
+import os
 import resource
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from proxy import process
+from proxy.core.families import FAMILIES
+from tests.admin.test_door import no_files
 from tests.fakes.process import clean_environment
 
 # Starts a command as `iam-proxy` would, under limits of our own choice; tells at its end what they have become.
@@ -109,3 +113,32 @@ def test_limits_of_the_system() -> None:
     """Without a limit there is no number to compare."""
     assert process.count(resource.RLIM_INFINITY) == float("inf")
     assert (process.limit(float("inf")), process.limit(5.0)) == (resource.RLIM_INFINITY, 5)
+
+
+def test_figures_of_the_process() -> None:
+    """Those that Prometheus' own clients have, and what they are."""
+    first, second = process.figures(), process.figures()
+    assert set(first) == {name for name in FAMILIES if name.startswith("process_")}
+    value = {name: series[0][1] for name, series in first.items()}
+    assert all(isinstance(each, (int, float)) and each > 0 for each in value.values())
+    assert value["process_resident_memory_bytes"] < value["process_virtual_memory_bytes"]  # type: ignore[operator]  # numbers
+    assert first["process_start_time_seconds"] == second["process_start_time_seconds"]
+
+
+def test_when_the_process_began() -> None:
+    """Not when it came to look; to the tick of the system's clock."""
+    looked = "import time; began = time.time(); from proxy import process; print(began, process.STARTED)"
+    before = time.time()
+    done = subprocess.run([sys.executable, "-c", looked], capture_output=True, text=True, timeout=30, check=True)  # noqa: S603  our own program
+    told, started = map(float, done.stdout.split())
+    assert before - 0.1 < started < told
+
+
+def test_files_are_counted_as_they_open() -> None:
+    """Each is one more; where none can be opened all are in use."""
+    before = process.open_files()
+    with Path(os.devnull).open(encoding="ascii"):
+        assert process.open_files() == before + 1
+    assert process.open_files() == before
+    with no_files():
+        assert process.open_files() == process.count(resource.getrlimit(resource.RLIMIT_NOFILE)[0])

@@ -1,6 +1,7 @@
 """The admin listener: health, status, metrics. It answers for the gateway, never for the platform.
 
-listener.py    the application and its listening socket
-guard.py       who may ask
+listener.py    the application
+door.py        accepting, also where no file is left
+guard.py       who may ask, and what
 exposition.py  the counters in Prometheus' form
 """

@@ -9,11 +9,11 @@ from typing import Any, Protocol
 import orjson
 from aiohttp import web
 
-from proxy.admin.guard import refusal
+from proxy.admin.door import Door
+from proxy.admin.guard import Guard
 from proxy.core.fields import Control, note
-from proxy.core.hosts import Hosts
 from proxy.core.problem import NAME, problem
-from proxy.errors import GatewayError
+from proxy.errors import ClientKeyRequired, ConfigError, GatewayError
 
 NO_STORE = {"Cache-Control": "no-store"}
 # Nothing that is asked here has a body worth the name, in bytes.
@@ -39,16 +39,27 @@ class View(Protocol):
         """Log in anew; return the credential's state, or None for an unknown one. Raises LoginError."""
         ...
 
+    def log(self) -> Mapping[str, Any]:
+        """Return how the log is written now."""
+        ...
+
+    def adjust_log(self, changes: Mapping[str, Any]) -> None:
+        """Write it differently from now on. Raises ConfigError."""
+
+    def quit(self) -> bool:
+        """End the gateway as a signal would; return whether that may be asked here."""
+        ...
+
 
 VIEW = web.AppKey("view", View)
-HOSTS = web.AppKey("hosts", Hosts)
+GUARD = web.AppKey("guard", Guard)
 
 
-def application(view: View, hosts: Hosts) -> web.Application:
-    """Return the admin application, which answers to these names."""
+def application(view: View, guard: Guard) -> web.Application:
+    """Return the admin application, which answers those whom the guard lets in."""
     app = web.Application(middlewares=[guarded], client_max_size=MAX_BODY)
     app[VIEW] = view
-    app[HOSTS] = hosts
+    app[GUARD] = guard
     app.add_routes(
         [
             web.get("/livez", livez),
@@ -56,6 +67,9 @@ def application(view: View, hosts: Hosts) -> web.Application:
             web.get("/status", status),
             web.get("/metrics", metrics),
             web.post("/refresh/{name}", refresh),
+            web.get("/log", log),
+            web.put("/log", adjust_log),
+            web.post("/quit", leave),
         ]
     )
     return app
@@ -64,9 +78,10 @@ def application(view: View, hosts: Hosts) -> web.Application:
 @web.middleware
 async def guarded(request: web.Request, handler: Any) -> web.StreamResponse:  # noqa: ANN401  aiohttp's own type is private
     """Refuse who may not ask, and answer every error in one form."""
-    refused = refusal(request.app[HOSTS], request.remote or None, noted(request))
+    refused = request.app[GUARD].refusal(request.remote or None, request.path, noted(request))
     if refused is not None:
-        return fault(refused.status, refused.code)
+        asked = {refused.challenge: f'Basic realm="{NAME}"'} if isinstance(refused, ClientKeyRequired) else {}
+        return fault(refused.status, refused.code, asked, refused.detail)
     try:
         response: web.StreamResponse = await handler(request)
     except web.HTTPException as error:
@@ -83,9 +98,11 @@ def noted(request: web.Request) -> Control:
     return control
 
 
-def fault(status: int, code: str, extra: Mapping[str, str] | None = None) -> web.Response:
+def fault(status: int, code: str, extra: Mapping[str, str] | None = None, detail: str = "") -> web.Response:
     """Return an error in the form of RFC 9457."""
     body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "code": code}
+    if detail:
+        body["detail"] = detail
     return web.Response(
         status=status,
         body=orjson.dumps(body),
@@ -134,9 +151,34 @@ async def refresh(request: web.Request) -> web.Response:
     return fault(404, "not_found") if state is None else answer(200, state)
 
 
-async def listen(view: View, sock: socket.socket, hosts: Hosts) -> web.AppRunner:
+async def log(request: web.Request) -> web.Response:
+    """How the log is written."""
+    return answer(200, request.app[VIEW].log())
+
+
+async def adjust_log(request: web.Request) -> web.Response:
+    """Write the log differently until the configuration is read again; answers how it is written then."""
+    try:
+        changes = orjson.loads(await request.read())
+    except orjson.JSONDecodeError:
+        changes = None
+    if not isinstance(changes, dict):
+        return fault(400, "bad_request", detail='expected keys of [log] as JSON, such as {"level": "debug"}')
+    try:
+        request.app[VIEW].adjust_log(changes)
+    except ConfigError as error:
+        return fault(400, "bad_request", detail=str(error))
+    return await log(request)
+
+
+async def leave(request: web.Request) -> web.Response:
+    """Drain and end, where the operator has allowed it; it happens behind this answer."""
+    return answer(202, {"draining": True}) if request.app[VIEW].quit() else fault(404, "not_found")
+
+
+async def listen(view: View, sock: socket.socket, guard: Guard) -> web.AppRunner:
     """Serve the admin application on a bound socket; the caller cleans the runner up."""
-    runner = web.AppRunner(application(view, hosts), access_log=None, shutdown_timeout=1.0)
+    runner = web.AppRunner(application(view, guard), access_log=None, shutdown_timeout=1.0)
     await runner.setup()
-    await web.SockSite(runner, sock).start()
+    await Door(runner, sock).start()
     return runner

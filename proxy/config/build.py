@@ -1,26 +1,27 @@
 """From validated tables to the values of `core`: defaults that depend on other keys, and what does not fit together."""
 
 import contextlib
-import ipaddress
+import os.path
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-from proxy.config import credentials, kinds, schema
+from proxy.config import credentials, kinds, proxies, schema
 from proxy.config.certificates import Certificates
 from proxy.config.lines import Path
-from proxy.config.secrets import File
+from proxy.config.secrets import File, no_file
 from proxy.config.settings import Admin, Config, Log, LogFormat, LogLevel, Server, Tokens
 from proxy.core.access import Access
-from proxy.core.address import Address, TcpAddress, Upstream
+from proxy.core.address import Address, TcpAddress, Upstream, loopback
 from proxy.core.credential import Credential, Verification
+from proxy.core.egress import Egress, EgressProxy
 from proxy.core.limits import Limits
 from proxy.core.needles import SHORTEST, hidden, too_short
 from proxy.core.route import ClientAuthorization, Route
-from proxy.core.secret import SecretSource
+from proxy.core.secret import Secret, SecretSource
 from proxy.core.store import StoreFile
 from proxy.core.timeouts import Timeouts
 from proxy.errors import SecretUnavailable
@@ -43,6 +44,7 @@ class Build:
     routes: Sequence[schema.Route | None]
     mistake: Callable[[Path, str], None]
     folder: FilePath
+    environment: proxies.Environment
     warnings: list[str] = field(default_factory=list)
 
     def config(self, source: str | None) -> Config | None:
@@ -50,6 +52,7 @@ class Build:
         routes = self._routes()
         made = self._credentials(routes)
         self._access()
+        self._admin()
         tls = self._tls()
         if not self.routes:
             self.mistake((), NO_ROUTE)
@@ -61,7 +64,7 @@ class Build:
             routes=tuple(routes.values()),
             credentials=made,
             server=Server(server.listen, server.drain_timeout, tls),
-            admin=Admin(admin.listen),
+            admin=Admin(admin.listen, admin.allow, admin.key, admin.quit),
             access=Access(
                 access.allow,
                 access.allowed_hosts,
@@ -80,7 +83,7 @@ class Build:
             ),
             timeouts=self._timeouts(),
             tokens=self._tokens(),
-            log=Log(cast("LogFormat", log.format), cast("LogLevel", log.level), log.access),
+            log=logging(log),
             warnings=tuple(self.warnings),
             source=source,
         )
@@ -92,14 +95,14 @@ class Build:
         return Timeouts(given.connect, given.response, given.idle, given.client_header, given.keep_alive)
 
     def _tokens(self) -> Tokens:
-        store = cast("schema.Tokens", self.sections["tokens"]).store
-        return Tokens(StoreFile(str(self.folder / store.path)) if isinstance(store, StoreFile) else store)
+        given = cast("schema.Tokens", self.sections["tokens"])
+        store = given.store
+        return Tokens(StoreFile(str(self.folder / store.path)) if isinstance(store, StoreFile) else store, given.listen)
 
     # --- who is let in
     def _access(self) -> None:
         server = cast("schema.Server | None", self.sections["server"])
         access = cast("schema.Access | None", self.sections["access"])
-        admin = cast("schema.Admin | None", self.sections["admin"])
         if access is not None:
             self._client_keys(access)
         if server is not None and access is not None and not Access(access.allow).beyond_loopback:
@@ -107,8 +110,16 @@ class Build:
                 if beyond_loopback(address):
                     words = 'write access.allow = ["private"], "any" or networks to say who may use the gateway'
                     self.mistake(("server", "listen"), f"{address} is reached from beyond this machine; {words}")
-        if admin is not None and admin.listen is not None and beyond_loopback(admin.listen):
-            self.mistake(("admin", "listen"), "not yet supported; the admin listener answers loopback alone")
+
+    def _admin(self) -> None:
+        admin = cast("schema.Admin | None", self.sections["admin"])
+        if admin is None or admin.listen is None:
+            return
+        if beyond_loopback(admin.listen) and not Access(admin.allow).beyond_loopback:
+            words = 'write admin.allow = ["private"], "any" or networks to say who may ask'
+            self.mistake(("admin", "listen"), f"{admin.listen} is reached from beyond this machine; {words}")
+        if admin.key is not None:
+            self._exposed("admin.key", admin.key)
 
     def _tls(self) -> Certificates | None:
         server = cast("schema.Server | None", self.sections["server"])
@@ -123,12 +134,14 @@ class Build:
             None if authorities is None else self.folder / authorities,
         )
         for fault in found.faults():
-            self.mistake(("server", "tls", fault.key), str(fault))
+            there = os.path.exists(getattr(found, fault.key))  # noqa: PTH110  pathlib raises for a name that is too long
+            self.mistake(("server", "tls", fault.key), str(fault) if there else no_file(self.folder))
         self._exposed("server.tls.key", File(found.key))
         return found
 
     def _client_keys(self, access: schema.Access) -> None:
-        for name, key in client_keys(access).items():
+        keys = client_keys(access)
+        for name, key in keys.items():
             path = ("access", "client_keys", name)
             if not NAME.fullmatch(name):
                 self.mistake(path, "is no name for the log; expected letters, digits, dots, hyphens and underscores")
@@ -136,6 +149,17 @@ class Build:
         if access.client_key is not None and ONE_KEY in access.client_keys:
             words = f'client_keys has one named "{ONE_KEY}" as well; expected one of the two'
             self.mistake(("access", "client_key"), words)
+        if len(keys) > 1:
+            self._shared_keys(keys)
+
+    def _shared_keys(self, keys: Mapping[str, SecretSource]) -> None:
+        """Note whose key is another's as well: the log could not tell who calls."""
+        owners: dict[Secret, str] = {}
+        for name, key in keys.items():
+            with contextlib.suppress(SecretUnavailable):  # it was there a moment ago; that it has gone others will say
+                if (owner := owners.setdefault(key.read(), name)) != name:
+                    words = f"is the key of {owner} as well; expected one of its own"
+                    self.mistake(("access", "client_keys", name), words)
 
     # --- routes
     def _routes(self) -> dict[int, Route]:
@@ -156,7 +180,7 @@ class Build:
         self._verification_warning(f"routes[{index}]", verify=given.verify)
         if name is not None and insecure(given.upstream) and not given.insecure:
             words = "would carry the credential over plain http; use https, or write insecure = true"
-            self.mistake(("routes", index, "upstream"), f"{given.upstream} {words}")
+            self.mistake(("routes", index, "upstream"), words)
         if given.scrub and given.credential == NONE:
             self.mistake(("routes", index, "scrub"), 'has nothing to hide on a route with credential = "none"')
         times = {key: value for key, value in given.timeouts.model_dump().items() if value is not None}
@@ -178,7 +202,24 @@ class Build:
             verification=Verification(self._file(given.ca_file), given.verify),
             timeouts=replace(self._timeouts(), **times),
             scrub=given.scrub,
+            egress=self._route_egress(index, given),
         )
+
+    def _route_egress(self, index: int, given: schema.Route) -> EgressProxy | None:
+        where = given.upstream
+        if given.egress_proxy not in {None, Egress()} and loopback(where.host):
+            self.warnings.append(f"routes[{index}]: egress_proxy is of no use; {where} is this machine")
+        path = ("routes", index, "egress_proxy")
+        return self._egress(path, given.egress_proxy, [str(where)]).proxy(where.scheme, where.host, where.port)
+
+    def _egress(self, path: Path, given: Egress | None, urls: Iterable[str]) -> Egress:
+        """Return what says how these URLs are reached: what is given, else the environment."""
+        if given is not None:
+            return given
+        for url in urls:
+            if flaw := self.environment.flaw(url):
+                self.mistake(path, flaw)
+        return self.environment.egress
 
     def _credential_of(self, index: int, given: schema.Route) -> str | None:
         """Return the name of a route's credential: the only one there is, where none is named."""
@@ -192,7 +233,7 @@ class Build:
         if given.credential not in names:
             self.mistake(
                 path,
-                f'"{given.credential}" is not there; expected {", ".join(names) or "[credentials.NAME]"} or "none"',
+                f'names no credential; expected {", ".join(names) or "[credentials.NAME]"} or "none"',
             )
         return given.credential
 
@@ -233,14 +274,22 @@ class Build:
         verify = base.verify if given.verify is None else given.verify
         self._verification_warning(f"credentials.{name}", verify=verify)
         verification = Verification(self._file(given.ca_file) or base.ca_file, verify)
-        return credentials.credential(name, given, route.upstream, verification)
+        made = credentials.credential(name, given, route.upstream, verification)
+        return replace(made, egress=self._login_egress(name, given, using))
+
+    def _login_egress(self, name: str, given: kinds.LoggingIn, using: Sequence[tuple[int, Route]]) -> Egress:
+        index, route = using[0]
+        like = self.routes[index] if credentials.defaulted(given) else None
+        chosen = like.egress_proxy if given.egress_proxy is None and like is not None else given.egress_proxy
+        urls = (url for _, url in credentials.told(given, route.upstream))
+        return self._egress(("credentials", name, "egress_proxy"), chosen, urls)
 
     def _plain_login(self, name: str, given: kinds.LoggingIn, using: Sequence[tuple[int, Route]]) -> None:
         for key, url in credentials.told(given, using[0][1].upstream):
             split = urlsplit(url)
             if split.scheme == "http" and not loopback(split.hostname or "") and not self._any_insecure(using):
                 words = "would send the keys over plain http; use https, or write insecure = true at the route"
-                self.mistake(("credentials", name, *key), f"{url} {words}")
+                self.mistake(("credentials", name, *key), words)
 
     def _any_insecure(self, using: Sequence[tuple[int, Route]]) -> bool:
         return any(given is not None and given.insecure for given in (self.routes[index] for index, _ in using))
@@ -251,6 +300,11 @@ class Build:
 
     def _file(self, name: str | None) -> str | None:
         return None if name is None else str(self.folder / name)
+
+
+def logging(given: schema.Log) -> Log:
+    """Return what a `[log]` table says."""
+    return Log(cast("LogFormat", given.format), cast("LogLevel", given.level), given.access, given.sample)
 
 
 def client_keys(access: schema.Access) -> dict[str, SecretSource]:
@@ -267,13 +321,3 @@ def beyond_loopback(address: Address) -> bool:
 def insecure(upstream: Upstream) -> bool:
     """Return whether others could read what is sent there."""
     return upstream.scheme == "http" and not loopback(upstream.host)
-
-
-def loopback(host: str) -> bool:
-    """Return whether a host is this machine."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

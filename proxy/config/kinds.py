@@ -9,6 +9,7 @@ from proxy.config import parts, places, values
 from proxy.config.schema import (
     Duration,
     Inject,
+    Proxied,
     SecretField,
     Section,
     choice,
@@ -71,6 +72,7 @@ class LoggingIn(Credential):
     )
     ca_file: str | None = item("as for a route; a defaulted login_url takes the route's", default=None)
     verify: bool | None = item("likewise", default=None)
+    egress_proxy: Proxied = item("likewise", default=None)
 
 
 class Apikey(LoggingIn):

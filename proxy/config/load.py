@@ -4,17 +4,18 @@ import copy
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path as FilePath
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from proxy.config import later, schema
-from proxy.config.build import Build
+from proxy.config import later, proxies, schema
+from proxy.config.build import Build, logging
 from proxy.config.environment import nearest, overlay
 from proxy.config.kinds import KINDS, Credential
 from proxy.config.lines import Path, lines
-from proxy.config.settings import Config
+from proxy.config.settings import Config, Log
 from proxy.errors import ConfigError
 
 DEFAULT_FILE = "iam-proxy.toml"
@@ -29,6 +30,9 @@ WORDS = {
     "dict_type": "is not a table",
     "model_type": "is not a table",
 }
+
+# What tomllib quotes of a file besides marks: names, which may be anything in a file that is not as it was meant.
+_QUOTED = re.compile(r"\(.*\)|'.{3,}'|\".{4,}\"", re.DOTALL)
 
 S = TypeVar("S", bound=schema.Section)
 
@@ -45,6 +49,20 @@ def load(path: str | None, environ: Mapping[str, str]) -> Config:
 def from_environment(environ: Mapping[str, str]) -> Config:
     """Return the configuration that these variables alone describe. Raises ConfigError."""
     return Loading(None, environ).config()
+
+
+def changed_log(settings: Log, changes: Mapping[str, Any]) -> Log:
+    """Return what `[log]` says with changes that are made while the gateway runs. Raises ConfigError."""
+    try:
+        return logging(schema.Log.model_validate({**asdict(settings), **changes}))
+    except ValidationError as error:
+        flaws = error.errors(include_url=False, include_input=False)
+        raise ConfigError([f"{dotted(flaw['loc'])}: {complaint(flaw, schema.Log)}" for flaw in flaws]) from None
+
+
+def again(config: Config, environ: Mapping[str, str]) -> Config:
+    """Return a configuration anew, from where it came. Raises ConfigError."""
+    return from_environment(environ) if config.source is None else load(config.source, environ)
 
 
 def read(name: str) -> str:
@@ -79,6 +97,7 @@ class Loading:
             self.raw = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             words, _, where = str(error).partition(" (at ")
+            words = _QUOTED.sub("…", words)
             number = re.search(r"line (\d+)", where)
             line = number[1] if number else text.count("\n") + 1  # else it is the end of the document
             raise ConfigError([f"{name}:{line}: {words}"]) from None
@@ -88,6 +107,9 @@ class Loading:
         """Set a value from the environment; a table on the way that is none is a mistake that validation finds."""
         here: Any = self.raw
         for step, following in zip(path, (*path[1:], None), strict=True):
+            if isinstance(here, list) and not isinstance(step, int):
+                self.mistake(path, "cannot be set by a variable; write it into a file")
+                return
             if following is None:
                 here[step] = value
             elif isinstance(step, int):
@@ -134,6 +156,7 @@ class Loading:
             routes=list(self._routes()),
             mistake=self.mistake,
             folder=self.context["folder"],
+            environment=proxies.environment(self.context["environ"]),
         )
         config = build.config(self.name)
         self.fail_if_mistaken()
@@ -158,7 +181,7 @@ class Loading:
         name = value.get("kind", "apikey") if isinstance(value, dict) else "apikey"
         kind = KINDS.get(name) if isinstance(name, str) else None
         if kind is None:
-            self.mistake((*path, "kind"), f"{name!r} is unknown; expected {', '.join(map(repr, KINDS))}")
+            self.mistake((*path, "kind"), f"is unknown; expected {', '.join(map(repr, KINDS))}")
             return None
         return self.section(kind, path, value)
 

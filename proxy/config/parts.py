@@ -1,4 +1,7 @@
-"""Values that take more than a type to check: addresses, URLs, paths, methods. All raise ValueError."""
+"""Values that take more than a type to check: addresses, URLs, paths, methods. All raise ValueError.
+
+No message has the value in it: what was put into the wrong place may be a secret, and the line says where it stands.
+"""
 
 import importlib.util
 import ipaddress
@@ -36,12 +39,12 @@ def address(value: object) -> Address:
         return UnixAddress(value.removeprefix("unix:"))
     match = _LISTEN.fullmatch(value)
     if match is None or int(match[2]) > PORTS:
-        raise ValueError(f"{value!r} is not an address; {expected}")
+        raise ValueError(f"is not an address; {expected}")
     host, port = match[1].strip("[]"), int(match[2])
     if not host:
-        raise ValueError(f'{value!r} names no host; "127.0.0.1:{port}" is this machine alone, "0.0.0.0:{port}" all')
+        raise ValueError(f'names no host; "127.0.0.1:{port}" is this machine alone, "0.0.0.0:{port}" all')
     if match[1].startswith("["):
-        ipaddress.IPv6Address(host)
+        ipv6(host)
     return TcpAddress(host, port)
 
 
@@ -49,8 +52,18 @@ def tcp_address(value: object) -> TcpAddress:
     """Return where to listen, from "H:P" or "[::1]:P"."""
     found = address(value)
     if isinstance(found, UnixAddress):
-        raise ValueError(f"{value!r} is a Unix socket; expected HOST:PORT")  # noqa: TRY004  one kind for all
+        raise ValueError("is a Unix socket; expected HOST:PORT")  # noqa: TRY004  one kind for all
     return found
+
+
+def unix_address(value: object) -> UnixAddress | None:
+    """Return the socket on which tokens are handed out, from "unix:/path"; None for the empty text."""
+    if value == "":
+        return None
+    if not isinstance(value, str) or not value.startswith("unix:") or value == "unix:":
+        words = "who can connect is handed tokens, and only a file has a mode that keeps others out"
+        raise ValueError(f'is no Unix socket; expected "unix:/path": {words}')
+    return UnixAddress(value.removeprefix("unix:"))
 
 
 def addresses(value: object) -> tuple[Address, ...]:
@@ -77,7 +90,12 @@ def upstream(value: object) -> Upstream:
     scheme, host, port, path, query = upstream_parts(value)
     if query:
         raise ValueError("has a query; expected a base URL such as https://my-project.eu.dataplatform.ovh.net")
-    return Upstream(scheme, host, port, path.rstrip("/").encode())
+    base = path.rstrip("/").encode()
+    try:
+        plain(base)
+    except PathDenied:
+        raise ValueError("has dot segments beside escapes or doubled slashes; expected a plain path") from None
+    return Upstream(scheme, host, port, base)
 
 
 def upstream_parts(value: object) -> tuple[str, str, int, str, str]:
@@ -90,10 +108,11 @@ def upstream_parts(value: object) -> tuple[str, str, int, str, str]:
         port = split.port
     except ValueError:
         raise ValueError(f"is not a URL; {expected}") from None
-    if "@" in split.netloc:
+    good = split.scheme in {"http", "https"} and bool(split.hostname) and not split.fragment and value.isprintable()
+    if "@" in (split.netloc if good else value):  # a malformed one may hide a password anywhere: it is not shown
         raise ValueError("carries a user or a password; keys belong into [credentials]")
-    if split.scheme not in {"http", "https"} or not split.hostname or split.fragment or not value.isprintable():
-        raise ValueError(f"{value!r} is not an http or https URL; {expected}")
+    if not good or split.hostname is None:
+        raise ValueError(f"is not an http or https URL; {expected}")
     return (
         split.scheme,
         hostname(split.hostname),
@@ -106,27 +125,35 @@ def upstream_parts(value: object) -> tuple[str, str, int, str, str]:
 def hostname(name: str) -> str:
     """Return a host's name in ASCII."""
     if ":" in name:
-        return str(ipaddress.IPv6Address(name))
+        return ipv6(name)
     try:
         ascii_name = name.encode("idna").decode()
     except UnicodeError:
         ascii_name = ""
     if not _HOST.fullmatch(ascii_name):
-        raise ValueError(f"{name!r} is not a host name")
+        raise ValueError("has a name for its host that is none")
     return ascii_name
+
+
+def ipv6(text: str) -> str:
+    """Return an IPv6 address in its usual form."""
+    try:
+        return str(ipaddress.IPv6Address(text))
+    except ValueError:
+        raise ValueError("is no IPv6 address") from None
 
 
 def path(value: object) -> bytes:
     """Return a path prefix in its plain form, without a slash at its end."""
     if not isinstance(value, str) or not value.startswith("/") or not value.isascii() or set(value) & set("?# "):
-        raise ValueError(f'{value!r} is not a path; expected one that begins with "/", without query or spaces')
+        raise ValueError('is not a path; expected one that begins with "/", without query or spaces')
     raw = value.encode()
     try:
         unchanged = plain(raw) == raw
     except PathDenied:
         unchanged = False
     if not unchanged:
-        raise ValueError(f"{value!r} has dot segments, escapes or doubled slashes; expected it in its plain form")
+        raise ValueError("has dot segments, escapes or doubled slashes; expected it in its plain form")
     return raw.rstrip(b"/") or b"/"
 
 
@@ -160,7 +187,7 @@ def successes(value: object) -> frozenset[int]:
 def status(value: object, among: range) -> int:
     """Return a status code."""
     if not isinstance(value, int) or isinstance(value, bool) or value not in among:
-        raise ValueError(f"{value!r} is no such status; expected a number from {among[0]} to {among[-1]}")
+        raise ValueError(f"is no such status; expected a number from {among[0]} to {among[-1]}")
     return value
 
 
@@ -190,10 +217,10 @@ def _header_injection(name: str, template: str | None) -> Injection:
     usual = name.lower() == "authorization"
     template = template or ("Bearer {token}" if usual else "{token}")
     if not WORD.fullmatch(name) or (not usual and name.lower().encode() in NO_TRAILERS):
-        raise ValueError(f"{name!r} cannot carry a credential; expected the name of a field of its own")
+        raise ValueError("cannot carry a credential; expected the name of a field of its own")
     before, token, after = template.partition("{token}")
     if not token or not (before + after).isascii() or not (before + after + "x").isprintable():
-        raise ValueError(f'{template!r} is no template; expected for example "Bearer {{token}}"')
+        raise ValueError('has a template without {token}, or no ASCII; expected for example "Bearer {token}"')
     return Injection(Place.FIELD, name.encode(), before.encode(), after.encode())
 
 
@@ -221,9 +248,8 @@ def _redis(value: str) -> None:
         well, query = False, {}
     if not well or not value.isprintable() or not _DATABASE.fullmatch(split.path):
         raise ValueError("is no URL of a Redis; expected redis://USER:PASSWORD@HOST:PORT/DB, or rediss:// with TLS")
-    if unknown := query.keys() - (REDIS_FILES if split.scheme == "rediss" else ()):
-        words = f"expected none but {', '.join(REDIS_FILES)}, with rediss://"
-        raise ValueError(f"has the parameter {min(unknown)!r}; {words}")
+    if query.keys() - (REDIS_FILES if split.scheme == "rediss" else ()):
+        raise ValueError(f"has other parameters than {', '.join(REDIS_FILES)}, which go with rediss://")
 
 
 def _installed(*packages: str) -> None:
@@ -234,5 +260,5 @@ def _installed(*packages: str) -> None:
 def one_of(value: object, choices: Sequence[str]) -> str:
     """Return the value if it is among the choices."""
     if value not in choices:
-        raise ValueError(f"{value!r} is unknown; expected {', '.join(map(repr, choices))}")
+        raise ValueError(f"is unknown; expected {', '.join(map(repr, choices))}")
     return str(value)

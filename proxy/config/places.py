@@ -43,5 +43,5 @@ def _place(value: object) -> Lookup | None:
 def _steps(path: str) -> tuple[str, ...]:
     """Return the steps of a path such as `data.items[0].token`."""
     if not _PATH.fullmatch(path):
-        raise ValueError(f'{path!r} is no path in JSON; expected for example "data.token" or "items[0].token"')
+        raise ValueError('is no path in JSON; expected for example "data.token" or "items[0].token"')
     return tuple(path.replace("[", ".").replace("]", "").strip(".").split("."))

@@ -5,11 +5,12 @@ from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from proxy.config import callers, parts
+from proxy.config import callers, parts, proxies
 from proxy.config.secrets import secret
 from proxy.config.units import duration, size
 from proxy.core.access import Network
-from proxy.core.address import Address, Upstream
+from proxy.core.address import Address, UnixAddress, Upstream
+from proxy.core.egress import Egress
 from proxy.core.injection import Injection
 from proxy.core.store import StorePlace
 
@@ -19,6 +20,13 @@ def positive(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise ValueError("is not a count; expected a whole number from 1")
     return value
+
+
+def share(value: object) -> float:
+    """Return a part of a whole."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value <= 1:
+        raise ValueError("is not a share; expected a number from 0 to 1")
+    return float(value)
 
 
 Duration = Annotated[float, BeforeValidator(duration)]
@@ -45,6 +53,7 @@ def item(text: str, default: object = ...) -> Any:  # noqa: ANN401  a default is
     return Field(default, description=text)
 
 
+Proxied = Annotated[Egress | None, optional(proxies.given)]
 Inject = Annotated[Injection | None, optional(parts.injection)]
 
 
@@ -106,10 +115,15 @@ class Admin(Section):
     listen: Annotated[Address | None, BeforeValidator(parts.maybe_address)] = item(
         '"" turns it off', default="127.0.0.1:9901"
     )
-    allow: Later = item("as access.allow, for this listener", default=["loopback"])
-    key: Later = item("a secret; needed beyond loopback", default=None)
+    allow: Annotated[tuple[Network, ...], BeforeValidator(callers.allowed)] = item(
+        "as access.allow, for this listener: /livez, /readyz and /metrics need no more", default=["loopback"]
+    )
+    key: Annotated[Any, BeforeValidator(callers.optional_key)] = item(
+        "a secret, needed beyond this machine for everything else: as X-Proxy-Key, Bearer or the password of Basic",
+        default=None,
+    )
     inspector: Later = item("the traffic inspector page", default=False)
-    quit: Later = item("POST /quit", default=False)
+    quit: bool = item("POST /quit ends the gateway as SIGTERM does", default=False)
 
 
 class Access(Section):
@@ -207,7 +221,11 @@ class Route(Section):
         'true: every byte of token and secrets becomes "*" in answers; asks for no coding, no range, no upgrade',
         default=False,
     )
-    egress_proxy: Later = item("an HTTP proxy on the way to the origin", default=None)
+    egress_proxy: Proxied = item(
+        '"http://proxy.corp:3128", perhaps with USER:PASSWORD@ before the host: the way out, by CONNECT; "": none; '
+        "default: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY of the environment; never for loopback",
+        default=None,
+    )
     timeouts: RouteTimeouts = item("any of connect, response, idle, for this route", default={})
 
 
@@ -217,6 +235,11 @@ class Tokens(Section):
     store: Annotated[StorePlace | None, BeforeValidator(parts.store)] = item(
         '"memory" | "file:PATH" | "redis://…" | "rediss://…": shared by processes and replicas, one login for all',
         default="memory",
+    )
+    listen: Annotated[UnixAddress | None, BeforeValidator(parts.unix_address)] = item(
+        '"unix:/path" (mode 0600): hands the tokens to an nginx or an Envoy that takes over the data path '
+        '(docs/scaling.md); "" turns it off',
+        default="",
     )
 
 
@@ -228,7 +251,9 @@ class Log(Section):
     )
     level: Annotated[str, choice("debug", "info", "warning", "error")] = item("the least to write", default="info")
     access: bool = item("a line for each request; refusals and errors always have one", default=True)
-    sample: Later = item("share of successful requests logged", default=1.0)
+    sample: Annotated[float, BeforeValidator(share)] = item(
+        "share of successful requests that have a line", default=1.0
+    )
 
 
 SECTIONS: dict[str, type[Section]] = {

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import stat
 import subprocess
 from collections.abc import Mapping
@@ -22,6 +23,8 @@ FILE_POLL = 5.0
 COMMAND_POLL = 60.0
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+# What variables are called by custom (POSIX, "Environment Variable Definition"), and secrets hardly ever are.
+_NAME = re.compile(r"[A-Z_][A-Z0-9_]*")
 FORMS = 'expected a string, { env = "NAME" }, { file = "PATH" } or { command = ["…"] }'
 
 
@@ -133,4 +136,21 @@ def secret_and_text(value: object, info: ValidationInfo) -> tuple[SecretSource, 
     try:
         return found, found.read().reveal()
     except SecretUnavailable as error:
-        raise ValueError(str(error)) from None
+        raise ValueError(misplaced(found, context["folder"]) or str(error)) from None
+
+
+def misplaced(found: SecretSource, folder: Path) -> str | None:
+    """Return what to say of a place that is none, for what was written there may be the secret itself; else None."""
+    match found:
+        case Variable(name) if not _NAME.fullmatch(name):
+            return "names no variable of the environment"
+        case File(path) if not os.path.exists(path):  # noqa: PTH110  pathlib raises for a name that is too long
+            return no_file(folder)
+        case Command((program, *_)) if shutil.which(program) is None:
+            return "names a command that is not there"
+    return None
+
+
+def no_file(folder: Path) -> str:
+    """Return what to say of a path where there is no file, without the path."""
+    return f"names a file that is not there; a relative path begins at {folder}"

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from proxy.config.certificates import Certificates
-from proxy.core.access import Access
-from proxy.core.address import Address, TcpAddress
+from proxy.core.access import LOOPBACK, Access, Network
+from proxy.core.address import Address, TcpAddress, UnixAddress
 from proxy.core.credential import Credential
 from proxy.core.limits import Limits
 from proxy.core.route import Route
+from proxy.core.secret import SecretSource
 from proxy.core.store import StorePlace
 from proxy.core.timeouts import Timeouts
 
@@ -28,25 +29,33 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Admin:
-    """`[admin]`; None turns the listener off."""
+    """`[admin]`; without `listen` there is no listener. `allow` are the networks whose peers are answered.
+
+    With `quit` whoever may ask it may end the gateway.
+    """
 
     listen: Address | None = TcpAddress("127.0.0.1", 9901)
+    allow: tuple[Network, ...] = LOOPBACK
+    key: SecretSource | None = None
+    quit: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """`[tokens]`; no `store` is memory alone."""
+    """`[tokens]`; no `store` is memory alone. `listen` is where other proxies are handed tokens, None: nowhere."""
 
     store: StorePlace | None = None
+    listen: UnixAddress | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """`[log]`."""
+    """`[log]`; `sample` is the share of successful requests that have a line."""
 
     format: LogFormat = "auto"
     level: LogLevel = "info"
     access: bool = True
+    sample: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,8 @@ PRIVATE = tuple(
     for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "fc00::/7", "fe80::/10")
 )
 ANY = (ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0"))
+# A client that a proxy does not name.
+UNKNOWN = "unknown"
 NAMES: dict[str, tuple[Network, ...]] = {"loopback": LOOPBACK, "private": (*LOOPBACK, *PRIVATE), "any": ANY}
 
 
@@ -34,8 +36,8 @@ class Access:
     trusted_proxies: tuple[Network, ...] = ()
 
     def allows(self, peer: str) -> bool:
-        """Return whether an address is in one of the networks."""
-        return within(peer, self.allow)
+        """Return whether an address is in one of the networks; one that is UNKNOWN has to be in all there are."""
+        return within(peer, self.allow) if peer != UNKNOWN else set(ANY) <= set(self.allow)
 
     @property
     def beyond_loopback(self) -> bool:

@@ -1,5 +1,6 @@
 """Where to listen and where to send."""
 
+import ipaddress
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -47,5 +48,24 @@ class Upstream:
         default = 443 if self.scheme == "https" else 80
         return (host if self.port == default else f"{host}:{self.port}").encode()
 
+    @property
+    def origin(self) -> str:
+        """The URL without its path (RFC 9110 §4.3.1)."""
+        return f"{self.scheme}://{self.authority.decode()}"
+
     def __str__(self) -> str:
-        return f"{self.scheme}://{self.authority.decode()}{self.base_path.decode('latin-1')}"
+        return f"{self.origin}{self.base_path.decode('latin-1')}"
+
+
+def loopback(host: str) -> bool:
+    """Return whether a host, a lower-case name or an IP literal without brackets, is this machine.
+
+    What ends in `.localhost` need not be: most systems ask the network.
+    """
+    if host == "localhost":
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback

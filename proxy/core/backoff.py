@@ -71,6 +71,10 @@ class Pace:
         held = max(self.resume_at, self.budget.opens_at)
         return held if refusal else max(held, self.last_start + REFRESH_INTERVAL)
 
+    def begun(self, started: float) -> "Pace":
+        """Return the pace while a login is under way: whatever becomes of it, it has room."""
+        return replace(self, budget=self.budget.charged(started), last_start=started)
+
     def succeeded(self, started: float, *, refusal: bool) -> "Pace":
         """Return the pace after a login that gave a token."""
         return Pace(budget=self.budget.charged(started) if refusal else self.budget, last_start=started)

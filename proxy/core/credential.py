@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
+from proxy.core.egress import Egress
 from proxy.core.held import Held
 from proxy.core.logout import Logout
-from proxy.core.recipe import Recipe
+from proxy.core.recipe import Recipe, facts
+from proxy.core.secret import Secret
 from proxy.core.token import Token
 
 
@@ -35,7 +37,7 @@ class Credential:
     """`[credentials.NAME]`, of whatever kind; times in seconds.
 
     `ttl` is the life of a token whose login does not tell. With `sliding` it counts from the last use. No token
-    serves longer than `max_age`. `logout` ends a session that is no longer needed.
+    serves longer than `max_age`. `logout` ends a session that is no longer needed. `egress` is the way to both.
     """
 
     name: str
@@ -47,6 +49,17 @@ class Credential:
     verification: Verification = Verification()
     reject: tuple[Reject, ...] = DEFAULT_REJECT
     logout: Logout | None = None
+    egress: Egress = Egress()
+
+    @property
+    def question(self) -> tuple[object, ...]:
+        """What the login is asked, whatever the secrets are and wherever they come from.
+
+        Of two configurations a credential with the same question is the same one: its token is good in both.
+        """
+        blank = {name: Secret("") for name in self.recipe.sources}
+        asked = () if isinstance(self.recipe, Held) else facts(self.recipe, blank)
+        return type(self.recipe), *sorted(blank), *asked
 
     def token(self, text: str, sent_at: float, lifetime: float | None, random: float, took: float = 0.0) -> Token:
         """Return the token of a login sent at `sent_at` that took so long; `lifetime` None: the login did not tell."""

@@ -12,7 +12,8 @@ class Finished:
     they crossed the client's connection, `attempts` how often the request was sent to the origin, `duration` is in
     seconds. `replay` is None, or how the replay ended: "accepted", "refused", "failed" or "impossible". `peer` is the
     client's address, `proxy` that of the trusted proxy that has told it, if one has. `client` is the name of the key
-    that the client has sent, else whom its certificate names.
+    that the client has sent, else whom its certificate names. `outlived`: the answer was still under way when the token
+    that it was asked with expired.
     """
 
     route: str
@@ -32,3 +33,4 @@ class Finished:
     client: str | None = None
     proxy: str | None = None
     cut: bool = False
+    outlived: bool = False

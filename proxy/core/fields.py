@@ -33,10 +33,18 @@ JUDGED = frozenset(
         b"access-control-request-private-network",
     )
 )
-# What the gateway writes anew on every request it forwards, or decides by.
+# What else proxies tell of their clients: of one that is trusted it crosses, of nobody else.
+TOLD = frozenset((b"x-forwarded-port", b"x-forwarded-prefix", b"x-forwarded-server", b"x-real-ip"))
+# What some origins take for the method or the target, whatever the request line says: it is judged likewise.
+OTHER_METHOD = frozenset((b"x-http-method", b"x-http-method-override", b"x-method-override"))
+OTHER_TARGET = frozenset((b"x-original-url", b"x-rewrite-url"))
+# Noted of a request, and left among its lines.
+NOTED = JUDGED | TOLD | OTHER_METHOD | OTHER_TARGET
+# What the gateway writes anew on every request it forwards, or decides by. `Forwarded` says what X-Forwarded-* say, and
+# to CGI the others are them (RFC 3875 §4.1.18).
 REQUEST_CONTROL = (
     HOP_BY_HOP
-    | JUDGED
+    | NOTED
     | {
         b"host",
         b"content-length",
@@ -45,9 +53,13 @@ REQUEST_CONTROL = (
         b"via",
         b"authorization",
         b"proxy-authorization",
+        b"forwarded",
         b"x-forwarded-for",
         b"x-forwarded-host",
         b"x-forwarded-proto",
+        b"x_forwarded_for",
+        b"x_forwarded_host",
+        b"x_forwarded_proto",
         b"x-request-id",
         b"x-proxy-key",
     }
@@ -57,12 +69,18 @@ REFERRING = frozenset((b"location", b"content-location", b"refresh", b"link", b"
 # What is noted of an answer and crosses all the same.
 CROSSING = REFERRING | {b"date"}
 ANSWER_CONTROL = HOP_BY_HOP | CROSSING | {b"content-length"}
-# RFC 9110 §6.5.1: what frames, routes, authenticates, modifies, controls caching or describes content is no trailer;
-# whoever merges trailers into the header section would be led astray.
+# RFC 9110 §6.5.1: what frames, routes, authenticates, modifies, controls caching or describes content is no trailer,
+# nor what says which pages may read it; whoever merges trailers into the header section would be led astray.
 NO_TRAILERS = (
     REQUEST_CONTROL
     | REFERRING
     | {
+        b"access-control-allow-credentials",
+        b"access-control-allow-headers",
+        b"access-control-allow-methods",
+        b"access-control-allow-origin",
+        b"access-control-allow-private-network",
+        b"access-control-expose-headers",
         b"age",
         b"cache-control",
         b"content-encoding",

@@ -10,6 +10,8 @@ LOCAL = re.compile(rb"(?:[a-z0-9_-]+\.)*localhost|[a-z0-9_-]+")
 NUMBER = re.compile(rb"[0-9]+|0x[0-9a-f]*")
 # How many Host values are remembered as answered: one machine is called by a handful of names.
 REMEMBERED = 64
+# TCP has no port of more digits; leading zeros do not make one of it.
+PORT_DIGITS = 5
 
 
 class Hosts:
@@ -25,7 +27,9 @@ class Hosts:
             return True
         name = hostname(host)
         good = name in self.names or local(name) or literal(name)
-        if good and len(self.known) < REMEMBERED:
+        if good:
+            if len(self.known) >= REMEMBERED:  # anew: whoever comes first with made-up names does not fill it for ever
+                self.known.clear()
             self.known.add(host)
         return good
 
@@ -36,15 +40,18 @@ def local(name: bytes) -> bool:
 
 
 def literal(name: bytes) -> bool:
-    """Return whether a name is an IP address in its usual form, one of IPv6 in brackets."""
+    """Return whether a name is the IP address of a host in its usual form, one of IPv6 in brackets.
+
+    `0.0.0.0`, `[::]` and IPv4 in IPv6 are not: systems take them for this machine, browsers do not, and so send an
+    image's or a script's request there without Origin and Sec-Fetch-Site (Fetch Metadata §2, Secure Contexts §3.1).
+    """
     try:
         if name.startswith(b"[") and name.endswith(b"]"):
-            ipaddress.IPv6Address(name[1:-1].decode("ascii"))
-        else:
-            ipaddress.IPv4Address(name.decode("ascii"))
+            v6 = ipaddress.IPv6Address(name[1:-1].decode("ascii"))
+            return not v6.is_unspecified and v6.ipv4_mapped is None
+        return not ipaddress.IPv4Address(name.decode("ascii")).is_unspecified
     except ValueError:
         return False
-    return True
 
 
 def hostname(host: bytes) -> bytes:
@@ -53,9 +60,9 @@ def hostname(host: bytes) -> bytes:
 
 
 def split_authority(authority: bytes) -> tuple[bytes, int | None]:
-    """Return the lower-case host and the port, if there is one, of a well-formed Host value."""
+    """Return the lower-case host and the port, if there is one, of a well-formed Host value; of any other, itself."""
     name = authority.lower()
     head, colon, port = name.rpartition(b":")
-    if not colon or name.endswith(b"]") or not (port.isdigit() or not port):
+    if not colon or name.endswith(b"]") or len(port) > PORT_DIGITS or not (port.isdigit() or not port):
         return name, None
     return head, int(port) if port else None

@@ -68,7 +68,11 @@ class Injection:
 
     def line(self, value: str) -> bytes:
         """Return the field line with a token."""
-        return b"%b: %b%b%b\r\n" % (self.name, self.before, value.encode(), self.after)
+        return b"%b: %b\r\n" % (self.name, self.content(value))
+
+    def content(self, value: str) -> bytes:
+        """Return what stands in the field with a token."""
+        return b"%b%b%b" % (self.before, value.encode(), self.after)
 
 
 def signed(control: Control) -> bool:

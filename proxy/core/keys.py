@@ -6,7 +6,7 @@ import hashlib
 import hmac
 
 from proxy.core.fields import AUTHORIZATION, Control
-from proxy.core.secret import Secret
+from proxy.core.secret import Secret, octets
 
 FIELD = b"x-proxy-key"
 PROXY_AUTHORIZATION = b"proxy-authorization"
@@ -20,8 +20,7 @@ class Keys:
 
     def set(self, name: str, key: Secret) -> None:
         """Take this key for this name from now on, in place of the one before."""
-        # surrogateescape: a secret of the environment may hold bytes that are no UTF-8
-        self._digests[name] = digest(key.reveal().encode("utf-8", "surrogateescape"))
+        self._digests[name] = digest(octets(key.reveal()))
 
     def owner(self, key: bytes) -> str | None:
         """Return whose key this is, None for nobody's; the time that it takes tells nothing."""

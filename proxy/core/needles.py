@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from urllib.parse import quote_from_bytes
 
-from proxy.core.secret import Secret
+from proxy.core.secret import Secret, octets
 
 # In bytes. What is shorter may be a word of any page, and hiding it would spoil the page and tell the secret.
 SHORTEST = 6
@@ -33,7 +33,7 @@ def hidden(place: str) -> bool:
 
 def too_short(secret: Secret) -> bool:
     """Return whether a secret is too short to be looked for."""
-    return len(_bytes(secret.reveal())) < SHORTEST
+    return len(octets(secret.reveal())) < SHORTEST
 
 
 def needles(secrets: Iterable[Secret]) -> frozenset[bytes]:
@@ -42,12 +42,14 @@ def needles(secrets: Iterable[Secret]) -> frozenset[bytes]:
 
 
 def forms(text: str) -> Iterator[bytes]:
-    """Yield what a text may look like."""
-    for each in (_bytes(text), *in_base64(_bytes(text))):
-        yield each
-        yield from in_url(each)
-    yield from map(_bytes, in_json(text))
-    yield from map(_bytes, in_html(text))
+    """Yield what a text may look like, be it copied from where it was given or from the query that it was put into."""
+    given = octets(text)
+    for raw in (given, quote_from_bytes(given, "").encode()):
+        for each in (raw, *in_base64(raw)):
+            yield each
+            yield from in_url(each)
+    yield from map(octets, in_json(text))
+    yield from map(octets, in_html(text))
 
 
 def in_url(raw: bytes) -> Iterator[bytes]:
@@ -95,7 +97,3 @@ def in_html(text: str) -> Iterator[str]:
     yield html.escape(text, quote=False)
     yield html.escape(text)
     yield html.escape(text).replace("&#x27;", "&#39;").replace("&quot;", "&#34;")
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")  # a secret of the environment may hold bytes that are no UTF-8

@@ -4,7 +4,7 @@ What is forwarded stays byte for byte as it came; only the judgement looks at th
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from urllib.parse import unquote_to_bytes
 
 from proxy.errors import PathDenied
@@ -17,6 +17,11 @@ _UNPLAIN = re.compile(rb"[%\\;]|//|/\.|\A[^/]")
 # What origins read differently: beside any of these nobody can tell what a dot-dot segment takes away.
 _MANIFOLD = re.compile(rb"[%\\;]|//")
 _PARAMETERS = re.compile(rb";[^/]*")
+# `%u0041`, which IIS decodes as well.
+_PERCENT_U = re.compile(rb"%u([0-9a-f]{4})", re.IGNORECASE)
+# What origins may take off the end of a segment: Windows spaces and dots; `$` of a regular expression, with which
+# Starlette, Django and nginx compare, a line feed; C a NUL. A decoded `?` or `#` ends the path where it is parsed anew.
+_LOOSE_END = re.compile(rb"[\x00-\x20\x7f.]+(?=[/?#]|\Z)|[?#].*", re.DOTALL)
 
 
 def plain(path: bytes) -> bytes:
@@ -43,10 +48,41 @@ def plain(path: bytes) -> bytes:
     return b"/" + b"/".join(segments) + slash
 
 
+def forms(path: bytes) -> Iterable[bytes]:
+    """Return the plain forms of a path: there are several where it counts how soon an origin drops parameters.
+
+    `/a;%2Fx/b` is `/a/b` to Tomcat, which drops them before it decodes, and `/a/x/b` to others. Raises PathDenied.
+    """
+    found = {plain(path)}
+    if b"%" in path and b";" in decoded(path):
+        while (once := _unescaped(path)) != path:
+            found.add(plain(_PARAMETERS.sub(b"", path)))
+            path = once
+    return found
+
+
+def loose(path: bytes) -> bytes:
+    """Return a plain form as the most lenient origin may read it: what it takes off segments is off, case is folded.
+
+    Lower case will do within ASCII. Beyond it there are letters that are taken for others there (`\u017f` for `s`,
+    `\u212a` for `k`, `\u0131` for `i`) by one of the ways to compare without regard to case.
+    """
+    path = _LOOSE_END.sub(b"", path)
+    if path.isascii():
+        return path.lower()
+    text = path.decode("utf-8", "surrogateescape").upper().casefold()
+    return text.replace("\u0307", "").encode("utf-8", "surrogateescape")  # what is left of a capital i with a dot
+
+
+def _unescaped(path: bytes) -> bytes:
+    once = unquote_to_bytes(path)
+    return _PERCENT_U.sub(lambda match: chr(int(match[1], 16)).encode("utf-8", "surrogatepass"), once)
+
+
 def decoded(path: bytes) -> bytes:
     """Return the path with its percent-escapes decoded until nothing changes. Raises PathDenied past MAX_LAYERS."""
     for _ in range(MAX_LAYERS):
-        once = unquote_to_bytes(path)
+        once = _unescaped(path)
         if once == path:
             return path
         path = once

@@ -30,7 +30,7 @@ class LoginRequest:
     """The request that asks for a token."""
 
     method: str
-    url: str
+    url: str = field(repr=False)  # that of a logout may end with the token
     headers: tuple[tuple[str, str], ...] = field(repr=False)
     body: bytes = field(repr=False)
 
@@ -62,6 +62,11 @@ class Grant:
 
 class Recipe(Protocol):
     """How one kind of credential logs in."""
+
+    @property
+    def url(self) -> str:
+        """Where the secrets are sent."""
+        ...
 
     @property
     def sources(self) -> Mapping[str, SecretSource]:

@@ -9,6 +9,8 @@ from proxy.core.paths import joined
 
 # RFC 3986 §4.2: a URL with a scheme, or one that begins with the authority.
 WITH_AUTHORITY = re.compile(rb"(?:https?:)?//([^/?#]*)([^?#]*)(.*)", re.IGNORECASE | re.DOTALL)
+# A path that reads as an authority; browsers take `\` for `/` and leave tabs out (WHATWG URL, "basic URL parser").
+LIKE_AUTHORITY = re.compile(rb"/\t*[/\\]")
 # What every browser reads: `5; url=…`, quoted or not.
 REFRESH = re.compile(rb"[0-9.]*\s*[;,]\s*url\s*=\s*[\"']?", re.IGNORECASE)
 LINK = re.compile(rb"<([^<>]*)>")
@@ -117,4 +119,4 @@ class Referral:
 
 def dot(path: bytes) -> bytes:
     """Return what has to stand before a path so that it does not read as an authority (RFC 3986 §4.2)."""
-    return b"/." if path.startswith(b"//") else b""
+    return b"/." if LIKE_AUTHORITY.match(path) else b""

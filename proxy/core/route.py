@@ -5,6 +5,7 @@ from typing import Literal
 
 from proxy.core.address import Upstream
 from proxy.core.credential import Verification
+from proxy.core.egress import EgressProxy
 from proxy.core.injection import Injection
 from proxy.core.timeouts import Timeouts
 
@@ -30,7 +31,8 @@ class Route:
     `path` is `/` or has no slash at its end. `credential` is the name of one, or None: forward as it is. `methods`
     are upper-case and hold HEAD wherever they hold GET; None allows all. `deny` and `allow` are path prefixes;
     an empty `allow` allows all. `injection` says where the credential goes, `client_authorization` what becomes of
-    the caller's own at that place. With `scrub` answers do not show the credential's secrets and tokens.
+    the caller's own at that place. With `scrub` answers do not show the credential's secrets and tokens. `egress` is
+    the proxy on the way to the upstream, None for a direct one.
     """
 
     path: bytes
@@ -49,6 +51,7 @@ class Route:
     verification: Verification = Verification()
     timeouts: Timeouts = Timeouts()
     scrub: bool = False
+    egress: EgressProxy | None = None
 
     @property
     def label(self) -> str:

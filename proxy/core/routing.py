@@ -1,13 +1,18 @@
 """Which route a request takes, and what it may reach there."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from proxy.core.hosts import hostname, split_authority
-from proxy.core.paths import joined, plain, prefixes
+from proxy.core.paths import forms, joined, loose, plain, prefixes
 from proxy.core.route import Route
 from proxy.errors import MethodNotAllowed, NoRoute, PathDenied
+
+# A URL up to its path: with a scheme, or what reads as an authority and as a path alike (RFC 3986 §4.2).
+ORIGIN = re.compile(rb"\A[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
+AUTHORITY = re.compile(rb"\A//[^/]*")
+BEHIND_PATH = re.compile(rb"[?#].*", re.DOTALL)
 
 # How many paths that passed are remembered by each route, so that they need not be judged again.
 REMEMBERED = 1024
@@ -16,13 +21,17 @@ SHORT = 256  # bytes; longer paths are judged each time
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """A route, its place in the configuration, and what is derived from it once: patterns, the Allow field."""
+    """A route, its place in the configuration, and what is derived from it once: patterns, the Allow field.
+
+    `base` is the plain form of the upstream's base path, which no path leads out of.
+    """
 
     index: int
     route: Route
     deny: re.Pattern[bytes] | None
     allow: re.Pattern[bytes] | None
     methods: str
+    base: bytes = b""
     passed: set[bytes] = field(default_factory=set, compare=False, repr=False)  # paths that were let through
 
     def judge(self, method: bytes, path: bytes) -> None:
@@ -30,22 +39,49 @@ class Rules:
         route = self.route
         if route.methods is not None and method not in route.methods:
             raise MethodNotAllowed(self.methods)
-        if path in self.passed or (self.deny is None and self.allow is None):
+        if path in self.passed or (self.deny is None and self.allow is None and not self.base):
             return
         self._judge_path(path)
         if route.strip_prefix:
             self._judge_path(stripped(path, route))
-        if len(self.passed) < REMEMBERED and len(path) < SHORT:
+        if self.base:
+            self._judge_sent(outgoing(path, route))
+        if len(path) < SHORT:
+            if len(self.passed) >= REMEMBERED:  # anew: whoever comes first with many does not fill it for ever
+                self.passed.clear()
             self.passed.add(path)
 
+    def judge_target(self, url: bytes) -> None:
+        """Let what is asked for beside the request line pass, a path or a URL, or raise PathDenied."""
+        path = ORIGIN.sub(b"", BEHIND_PATH.sub(b"", url))
+        for reading in {path, AUTHORITY.sub(b"", path)}:
+            self._judge_path(reading)
+            if self.base:
+                self._judge_sent(reading)
+
     def _judge_path(self, path: bytes) -> None:
-        judged = plain(path)
-        # An origin may also take dot segments for names.
-        for reading in (judged, path) if b"/.." in path else (judged,):
-            if self.deny is not None and self.deny.match(reading):
-                raise PathDenied
-            if self.allow is not None and not self.allow.match(reading):
-                raise PathDenied
+        self._judge_denied(path)
+        if self.allow is not None and not all(map(self.allow.match, readings(path))):
+            raise PathDenied
+
+    def _judge_denied(self, path: bytes) -> None:
+        if self.deny is not None:
+            for reading in readings(path):
+                if self.deny.match(reading) or self.deny.match(loose(reading)):
+                    raise PathDenied
+
+    def _judge_sent(self, path: bytes) -> None:
+        """See that a path stays below the upstream's own, and is not denied there unless all of that is."""
+        if any(form != self.base and not form.startswith(self.base + b"/") for form in forms(path)):
+            raise PathDenied
+        if self.deny is not None and not self.deny.match(self.base):
+            self._judge_denied(path)
+
+
+def readings(path: bytes) -> Iterable[bytes]:
+    """Return what origins may take a path for. Raises PathDenied for one that nobody can tell."""
+    # An origin may also take dot segments for names.
+    return (*forms(path), path) if b"/.." in path else forms(path)
 
 
 def stripped(path: bytes, route: Route) -> bytes:
@@ -81,7 +117,7 @@ class RouteTable:
             return self._only
         name = hostname(host)
         found = self._longest(name, path)
-        if found is not self._longest(name, plain(path)):
+        if any(found is not self._longest(name, form) for form in forms(path)):
             raise PathDenied
         if found is None:
             raise NoRoute
@@ -122,4 +158,5 @@ def rules_of(index: int, route: Route) -> Rules:
         deny=prefixes(route.deny),
         allow=prefixes(route.allow),
         methods=b", ".join(sorted(route.methods or ())).decode(),
+        base=plain(route.upstream.base_path) if route.upstream.base_path else b"",
     )

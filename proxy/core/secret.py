@@ -22,10 +22,15 @@ class Secret:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
-        return hmac.compare_digest(self._value.encode(), other._value.encode())
+        return hmac.compare_digest(octets(self._value), octets(other._value))
 
     def __hash__(self) -> int:
         return hash(self._value)
+
+
+def octets(text: str) -> bytes:
+    """Return a secret's text as bytes; one of the environment may hold some that are no UTF-8."""
+    return text.encode("utf-8", "surrogateescape")
 
 
 class SecretSource(Protocol):

@@ -12,6 +12,9 @@ T = TypeVar("T")
 # For how long, in seconds, others are let in first after one of them was refused: long enough for them to come back
 # after a Retry-After of a second, whenever in it.
 OTHERS_FIRST = 10.0
+# The part of a limit that one peer is not given: else whoever holds all of it, before an origin that keeps silent,
+# shuts everybody out for as long as that lasts.
+KEPT_FOR_OTHERS = 1 / 20
 # The part of an IPv6 address that belongs to one customer (RFC 6177): a host may take any of the rest.
 PREFIX = 64
 
@@ -25,11 +28,17 @@ class Share:
     in_flight: int = 0
 
 
+def most_of(limit: int) -> int:
+    """Return how much of a limit one peer may have."""
+    return limit - int(limit * KEPT_FOR_OTHERS)
+
+
 class Fairness:
-    """Who may have one more request under way: `limit` in all, and half of it for one peer while others are refused."""
+    """Who may have one more request under way: `limit` in all, of which one peer has most, half while others wait."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
+        self.most = most_of(limit)
         self.half = limit // 2 or limit
         self._others_first = float("-inf")  # until when
 
@@ -37,7 +46,7 @@ class Fairness:
         """Return whether a request is served; `in_flight`, of all and in the share, counts it already."""
         modest = share.in_flight <= self.half
         if in_flight <= self.limit:
-            return modest or now >= self._others_first
+            return share.in_flight <= self.most and (modest or now >= self._others_first)
         if modest:
             self._others_first = now + OTHERS_FIRST
         return False

@@ -1,65 +1,81 @@
 """The log: what happened, one line an event, for people on a terminal and for machines elsewhere.
 
-writer.py   gathers lines and writes them together
+writer.py   gathers lines and has a thread write them together
+outlet.py   the descriptor that they are written to
+lines.py    events as lines of JSON, and what no line may hold
 console.py  lines for people
 access.py   the line of a finished exchange
 """
 
 import logging
 import os
+import random
+import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
-import orjson
 import structlog
 
 from proxy.config.settings import Log
+from proxy.core.redact import defect
 from proxy.log.access import AccessLog
 from proxy.log.console import Console
-from proxy.log.writer import Writer
+from proxy.log.lines import MAX_TEXT, json_line
+from proxy.log.writer import writer
 
 __all__ = ["AccessLog", "Output", "configure"]
 
-# Longer texts in a log line say nothing more.
-MAX_TEXT = 1024
-
-# Left alone, orjson would write out every field of a dataclass, a token's among them.
-AS_SHOWN = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_SUBCLASS | orjson.OPT_NON_STR_KEYS
+# `asyncio` says "Exception in callback f('what it was called with')", and explains itself over several lines.
+FILLED_IN = re.compile(r"[%(<{\[\"'=:\n]")
 
 Event = MutableMapping[str, Any]
 
 
 class Output:
-    """Where the log goes and how it is laid out. `flush()` at the end."""
+    """Where the log goes and how it is laid out. `close()` at the end."""
 
-    def __init__(self, settings: Log, stream: TextIO | None = None) -> None:
+    def __init__(
+        self, settings: Log, stream: TextIO | None = None, chance: Callable[[], float] = random.random
+    ) -> None:
         stream = stream or sys.stderr
-        terminal = stream.isatty()
-        self.settings = settings
-        self.writer = Writer(stream)
-        self.people = settings.format == "console" or (settings.format == "auto" and terminal)
+        self._terminal = stream.isatty()
         # https://no-color.org
-        self.console = Console(colours=terminal and "NO_COLOR" not in os.environ)
+        self.console = Console(colours=self._terminal and "NO_COLOR" not in os.environ)
+        self.writer = writer(stream, self._gap)
+        self.access = AccessLog(self.writer, chance)
+        self.adjust(settings)
+
+    def adjust(self, settings: Log) -> None:
+        """Go by these settings from now on."""
+        self.settings = settings
+        self.people = settings.format == "console" or (settings.format == "auto" and self._terminal)
+        self.access.console = self.console if self.people else None
+        self.access.share = settings.sample if settings.access else 0.0
+        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(settings.level))
+
+    @property
+    def dropped(self) -> int:
+        """How many lines could not be written since the start."""
+        return self.writer.dropped
 
     def write(self, fact: Event) -> None:
         """Write an event."""
         self.writer.write(self.console.event(fact) if self.people else json_line(fact))
 
     def flush(self) -> None:
-        """Write what waits."""
+        """Write what waits, unless nobody takes it."""
         self.writer.flush()
 
+    def close(self) -> None:
+        """Write what waits, likewise, and nothing any more."""
+        self.writer.close()
 
-def json_line(fact: Event) -> str:
-    """Return an event as one line of JSON."""
-    return orjson.dumps(fact, default=shown, option=AS_SHOWN).decode()
-
-
-def shown(value: object) -> str:
-    """Return how a value that JSON does not know is shown: secrets and tokens have no readable form."""
-    return str(value)[:MAX_TEXT]
+    def _gap(self, count: int) -> str:
+        """Return the line that stands where lines are missing; it is written whatever the level."""
+        fact = stamped(None, "", {"level": "warning", "event": "log lines dropped", "count": count})
+        return self.console.event(fact) if self.people else json_line(fact)
 
 
 def configure(settings: Log, stream: TextIO | None = None) -> Output:
@@ -67,7 +83,6 @@ def configure(settings: Log, stream: TextIO | None = None) -> Output:
     output = Output(settings, stream)
     structlog.configure(
         processors=[structlog.processors.add_log_level, stamped, lambda _logger, _name, event: finish(output, event)],
-        wrapper_class=structlog.make_filtering_bound_logger(settings.level),
         logger_factory=structlog.ReturnLoggerFactory(),
         cache_logger_on_first_use=False,
     )
@@ -88,12 +103,15 @@ def stamped(_logger: object, _name: str, event: Event) -> Event:
 
 
 class Foreign(logging.Handler):
-    """Brings what libraries log into our own form: one line, with the kind of an exception and no traceback."""
+    """Brings what libraries log into our own form: one line, with the kind and place of an exception.
+
+    What they fill into their words, and the text of an exception, may quote what was sent or received. So their words
+    are cut where something is filled in.
+    """
 
     def emit(self, record: logging.LogRecord) -> None:
         """Log a record of the standard library's logging."""
         error = record.exc_info[1] if record.exc_info else None
-        extra = {} if error is None else {"cause": f"{type(error).__name__}: {error}"[:MAX_TEXT]}
-        # `asyncio` explains itself over several lines: the first says what happened.
-        words = record.getMessage().partition("\n")[0][:MAX_TEXT]
+        extra = {} if error is None else {"cause": defect(error)}
+        words = FILLED_IN.split(str(record.msg), maxsplit=1)[0].strip()[:MAX_TEXT]
         structlog.get_logger().log(record.levelno, words, logger=record.name, **extra)

@@ -1,39 +1,47 @@
 """The line of a finished exchange. It is written for every request, so it goes past the processors."""
 
 import time
+from collections.abc import Callable
 from typing import Any
-
-import orjson
 
 from proxy.core import redact
 from proxy.core.events import Finished
 from proxy.log.console import Console
+from proxy.log.lines import json_line
 from proxy.log.writer import Writer
 
-SERVER_ERROR = 500
+# RFC 9110 §15: from here on a request has not succeeded, and from there on it was not the client's fault.
+CLIENT_ERROR, SERVER_ERROR = 400, 500
 # Methods are short; a longer one is shown by its beginning.
 SHOWN = 64
 
 
 class AccessLog:
-    """Writes one line for each exchange; with `every` off only for refusals and errors."""
+    """Writes one line for each exchange, but of those that succeeded only a `share`, which `random` in [0, 1) picks.
 
-    def __init__(self, writer: Writer, console: Console | None, *, every: bool) -> None:
+    `console` lays lines out for people, where it is people who read them; the values of query parameters with the
+    folded names in `hidden` are left out.
+    """
+
+    def __init__(
+        self, writer: Writer, random: Callable[[], float], share: float = 1.0, console: Console | None = None
+    ) -> None:
+        self.share = share
+        self.console = console
+        self.hidden = redact.NAMES
         self._writer = writer
-        self._console = console
-        self.every = every
+        self._random = random
         self._second = 0
         self._stamp = ""
 
     def finished(self, fact: Finished) -> None:
         """Write the line of an exchange that has ended."""
-        if not (self.every or fact.code or fact.cut):
-            return
+        if self.share < 1:
+            succeeded = 0 < fact.status < CLIENT_ERROR and fact.code is None and not fact.cut
+            if succeeded and self._random() >= self.share:
+                return
         line = self._line(fact)
-        if self._console is not None:
-            self._writer.write(self._console.request(line))
-        else:
-            self._writer.write(orjson.dumps(line).decode())
+        self._writer.write(json_line(line) if self.console is None else self.console.request(line))
 
     def _line(self, fact: Finished) -> dict[str, Any]:
         line: dict[str, Any] = {
@@ -42,7 +50,7 @@ class AccessLog:
             "event": "request",
             "method": fact.method[:SHOWN],
             "route": fact.route,
-            "target": redact.target(fact.target),
+            "target": redact.target(fact.target, self.hidden),
             "status": fact.status,
             "received": fact.received,
             "sent": fact.sent,
@@ -65,6 +73,8 @@ class AccessLog:
             line["replay"] = fact.replay
         if fact.cut:
             line["cut"] = True
+        if fact.outlived:
+            line["outlived_token"] = True
         return line
 
     def _now(self) -> str:

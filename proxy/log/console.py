@@ -4,6 +4,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from proxy.log.lines import plain
+
 RESET, DIM, BOLD, RED, GREEN, YELLOW, CYAN = (
     "\x1b[0m",
     "\x1b[2m",
@@ -32,21 +34,27 @@ class Console:
         told = [f"{key}={fact[key]}" for key in TELLING if key in fact and USUAL.get(key) != fact[key]]
         if "code" in fact:
             told.append(f"request_id={fact['request_id']}")
-        marks = " ".join(told)
-        return (
-            f"{self._paint(DIM, now())} {fact['method']:<4} {fact['target']} → {self._paint(colour, str(status))}"
+        marks = plain(" ".join(told))
+        return ended(
+            f"{self._paint(DIM, now())} {plain(fact['method']):<4} {plain(fact['target'])} → "
+            f"{self._paint(colour, str(status))}"
             f"  {amount(fact['sent'])}  {fact['duration_ms']:g} ms  {self._paint(DIM, marks)}"
-        ).rstrip()
+        )
 
     def event(self, fact: Mapping[str, Any]) -> str:
         """Return the line of any other event."""
         level = str(fact.get("level", "info"))
         rest = " ".join(f"{key}={value}" for key, value in fact.items() if key not in {"event", "level", "time"})
-        words = self._paint(LEVELS.get(level, BOLD), str(fact["event"]))
-        return f"{self._paint(DIM, now())} {words}  {self._paint(DIM, rest)}".rstrip()
+        words = self._paint(LEVELS.get(level, BOLD), plain(str(fact["event"])))
+        return ended(f"{self._paint(DIM, now())} {words}  {self._paint(DIM, plain(rest))}")
 
     def _paint(self, colour: str, text: str) -> str:
         return f"{colour}{text}{RESET}" if self._colours and text else text
+
+
+def ended(line: str) -> str:
+    """Return a line as it is written, with its end."""
+    return f"{line.rstrip()}\n"
 
 
 def now() -> str:

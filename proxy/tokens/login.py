@@ -17,6 +17,7 @@ from pathlib import Path
 import aiohttp
 
 from proxy.core.credential import Credential, Verification
+from proxy.core.egress import Egress, EgressProxy
 from proxy.core.held import Held
 from proxy.core.identity import Identity, identity
 from proxy.core.recipe import LoginAnswer, LoginRequest, facts, redirected
@@ -32,6 +33,8 @@ MAX_ANSWER = 1024 * 1024
 MAX_REDIRECTS = 3
 # A process that ends may be killed any moment; the session ends by itself in any case. In seconds.
 LOGOUT_WITHIN = 2.0
+PROXY_AUTHENTICATION_REQUIRED = 407
+WRONG_LOGIN = "the egress proxy wants a user and a password, or others than it got"
 
 _FIELDS = {"User-Agent": "iam-proxy", "Accept-Encoding": ACCEPTED}
 
@@ -115,36 +118,44 @@ class Login:
 
     async def _ask(self, request: LoginRequest, limit: float) -> LoginAnswer:
         """Return the answer to a request. The error is raised anew, without a trace of the foreign one's text."""
+        egress = self._credential.egress
         try:
             async with deadline(self._clock, limit), await self._session(self._credential.verification) as session:
-                return await _followed(session, request)
+                return await _followed(session, request, egress)
         except TimeoutError:
             cause = f"no complete answer within {limit:g} s"
         except (aiohttp.ClientError, OSError, ValueError) as error:
             cause = _cause(error)
-        raise LoginUnavailable(cause=cause)
+        proxy = egress.proxy_for(request.url)
+        raise LoginUnavailable(cause=cause if proxy is None else f"{cause} (by way of {proxy})")
 
 
-async def _followed(session: aiohttp.ClientSession, request: LoginRequest) -> LoginAnswer:
+async def _followed(session: aiohttp.ClientSession, request: LoginRequest, egress: Egress) -> LoginAnswer:
     """Return the answer at the end of the redirects; one that is not followed is the answer."""
-    answer = await _sent(session, request)
+    answer = await _sent(session, request, egress.proxy_for(request.url))
     for _ in range(MAX_REDIRECTS):
         url = redirected(request.url, answer.status, answer.value("Location"))
         if url is None:
             break
         request = replace(request, url=url)
-        answer = await _sent(session, request)
+        answer = await _sent(session, request, egress.proxy_for(request.url))
     return answer
 
 
-async def _sent(session: aiohttp.ClientSession, request: LoginRequest) -> LoginAnswer:
+async def _sent(session: aiohttp.ClientSession, request: LoginRequest, proxy: EgressProxy | None) -> LoginAnswer:
+    to_proxy = {} if proxy is None or proxy.authorization is None else {"Proxy-Authorization": proxy.authorization}
+    plain = request.url.startswith("http:")  # then the proxy reads the request itself, in absolute form
     async with session.request(
         request.method,
         request.url,
-        headers=_fields(request),
+        headers=_fields(request) | (to_proxy if plain else {}),
         data=request.body or None,  # else aiohttp would give the type of nothing
         allow_redirects=False,
+        proxy=None if proxy is None else str(proxy),
+        proxy_headers=None if plain else to_proxy,
     ) as response:
+        if proxy is not None and response.status == PROXY_AUTHENTICATION_REQUIRED:  # of a login on plain http
+            raise LoginUnavailable(cause=WRONG_LOGIN)
         body = decoded(await _bounded(response.content), response.headers.get("Content-Encoding", ""), MAX_ANSWER)
         return LoginAnswer(response.status, tuple(response.headers.items()), body)
 
@@ -169,8 +180,10 @@ def _cause(error: Exception) -> str:
     match error:
         case aiohttp.ClientConnectorCertificateError(certificate_error=ssl.SSLCertVerificationError() as flaw):
             cause = f"the login's certificate does not verify: {flaw.verify_message}"
-        case aiohttp.ClientConnectorDNSError():
-            cause = "the login's host name has no address"
+        case aiohttp.ClientHttpProxyError() | aiohttp.ClientProxyConnectionError():
+            cause = _cause_at_proxy(error)
+        case aiohttp.ClientConnectorDNSError(host=host):
+            cause = f"the host name {host} has no address"
         case aiohttp.ClientConnectorError(os_error=inner):
             cause = f"no connection to the login: {_cause(inner)}"
         case aiohttp.ServerDisconnectedError():
@@ -182,6 +195,16 @@ def _cause(error: Exception) -> str:
         case _:
             cause = f"the login failed: {type(error).__name__}"
     return cause
+
+
+def _cause_at_proxy(error: aiohttp.ClientHttpProxyError | aiohttp.ClientProxyConnectionError) -> str:
+    match error:
+        case aiohttp.ClientHttpProxyError(status=407 | 401):  # as in proxy.wire.through
+            return WRONG_LOGIN
+        case aiohttp.ClientHttpProxyError(status=status):
+            return f"the egress proxy refused a way to the login with status {status}"
+        case aiohttp.ClientProxyConnectionError(os_error=inner):
+            return f"no connection to the egress proxy: {_cause(inner)}"
 
 
 def _tls(verification: Verification) -> ssl.SSLContext:

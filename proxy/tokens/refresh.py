@@ -8,6 +8,7 @@ from functools import partial
 from proxy.core.backoff import Pace
 from proxy.core.credential import Credential
 from proxy.core.identity import Identity
+from proxy.core.redact import defect
 from proxy.core.secret import Secret
 from proxy.core.token import Phase, Token
 from proxy.core.token_events import LoginFailed, LoginSucceeded, Outcome, Reason, TokenEvent
@@ -61,6 +62,7 @@ class Refresh:
         self._wanted: Reason | None = None  # why a login is due, whatever token is at hand
         self._refused: Token | None = None  # the token that the next one takes the place of
         self._closed = False
+        self._begun = -math.inf  # the last login
         self._earliest = -math.inf  # before it no login begins by itself: many credentials are spread
         self._failure: LoginError = LoginUnavailable(cause=_HELD)
 
@@ -86,6 +88,15 @@ class Refresh:
         of = (self._bought,) if self._identity is self._bought else (self._bought, self._identity)
         return tuple(secret for each in of if each is not None for secret in each.hidden)
 
+    @property
+    def pace(self) -> Pace:
+        """What the logins so far mean for the next one, with that in flight."""
+        return self._pace.begun(self._begun) if self._flight.flying else self._pace
+
+    def follow(self, pace: Pace) -> None:
+        """Go on at the pace of the source that had this name before: its budget counts, its waits do not."""
+        self._pace = pace.forgiven()
+
     def start(self, within: float) -> None:
         """Begin the first login, at a moment within so many seconds; a request that comes sooner begins it itself."""
         self._earliest = self._clock.time() + within * self._random()
@@ -98,6 +109,7 @@ class Refresh:
         now = self._clock.time()
         if now < self._next_login():
             return False
+        self._begun = now
         self._flight.begin(partial(self._log_in, self._reason(now), now))
         return True
 
@@ -116,9 +128,7 @@ class Refresh:
 
     def drop(self, token: Token) -> None:
         """Forget the current token for good, because the origin refused it, and begin the login for another."""
-        with suppress(KeyError):  # expired between the look and the deletion
-            if self._bought is not None and self._cache.get(self._bought.key) is token:
-                del self._cache[self._bought.key]
+        self._uncache(token)
         self.token = None
         self._wanted, self._refused = Reason.REFUSAL, token
         self._go_on()
@@ -126,6 +136,17 @@ class Refresh:
     def ask(self) -> None:
         """Log in without waiting for backoff or probe, because somebody wants it."""
         self._hurry(Reason.ASKED)
+
+    def change(self, credential: Credential, issuer: Issuer) -> None:
+        """Go on with a credential of the same `question`; the token at hand serves. Other secrets are tried at once."""
+        self._credential, self._issuer = credential, issuer
+        self.look()
+
+    def look(self) -> None:
+        """Read the secrets anew, without waiting for the time to look at them; others than before are tried at once."""
+        if self._identity is None and self._record.outcome is not None:  # those before could not even be read
+            self._hurry(Reason.ROTATION)
+        self._watch.look(self._issuer)
 
     def distrust(self, since: float, within: float) -> None:
         """Take a live token for stale: the clock has jumped, after `since`. Its refresh begins within so many seconds.
@@ -149,6 +170,8 @@ class Refresh:
         token = self.token
         if token is not None and self._bought is not None and token.phase(self._clock.time()) is not Phase.EXPIRED:
             await self._issuer.end(token, self._bought)
+            if self._credential.logout is not None:
+                self._uncache(token)
 
     async def close(self) -> None:
         """Make no further login; leave neither timer nor task. The token stays for the requests under way."""
@@ -159,7 +182,19 @@ class Refresh:
         await self._flight.close()
         await self._watch.close()
 
+    def _uncache(self, token: Token) -> None:
+        """Let no configuration to come begin with this token."""
+        with suppress(KeyError):  # expired between the look and the deletion
+            if self._bought is not None and self._cache.get(self._bought.key) is token:
+                del self._cache[self._bought.key]
+
     async def _log_in(self, reason: Reason, started: float) -> None:
+        issuer = self._issuer
+        await self._log_in_once(reason, started)
+        if self._issuer is not issuer:  # the secrets may be from before the change
+            self.look()
+
+    async def _log_in_once(self, reason: Reason, started: float) -> None:
         limit = self._credential.login_timeout
         try:
             async with deadline(self._clock, limit):
@@ -170,7 +205,7 @@ class Refresh:
         except TimeoutError:
             failure = LoginUnavailable(cause=f"no token within {limit:g} s")
         except Exception as error:  # noqa: BLE001 - a defect must cost one login, not all that follow
-            failure = LoginUnavailable(cause=f"a defect of the gateway: {type(error).__name__}")
+            failure = LoginUnavailable(cause=f"a defect of the gateway: {defect(error)}")
         else:
             self._succeeded(token, identity, reason, started)
             return

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Hashable
 
+from proxy.core.backoff import Pace
 from proxy.core.credential import Credential
 from proxy.core.doubt import Doubt
 from proxy.core.secret import Secret
@@ -48,6 +49,32 @@ class Reuse:
         self._refresh = Refresh(
             issuer, credential, clock=clock, cache=cache, random=random, on_token=self._new, on_event=on_event
         )
+
+    @property
+    def pace(self) -> Pace:
+        """What the logins so far mean for the next one."""
+        return self._refresh.pace
+
+    @property
+    def held(self) -> Token | None:
+        """The token at hand, in whatever phase."""
+        return self._refresh.token
+
+    def follow(self, pace: Pace) -> None:
+        """Go on, before `start`, at the pace of the source that had this name before: its login budget counts."""
+        self._refresh.follow(pace)
+
+    def change(self, credential: Credential, issuer: Issuer) -> None:
+        """Go on with a credential of the same `question` from another configuration, whose tokens `issuer` issues.
+
+        The token at hand serves; where the secrets differ a login with the new ones begins at once.
+        """
+        self._slides = credential.sliding
+        self._refresh.change(credential, issuer)
+
+    def look(self) -> None:
+        """Read the secrets anew now, also those that cannot change by themselves; other ones are tried at once."""
+        self._refresh.look()
 
     def start(self, within: float = 0.0) -> None:
         """Begin the first login, at a moment within so many seconds or with the first request that needs it.

@@ -1,6 +1,6 @@
 """What an answer says before its body (RFC 9112 §4), and how that is delimited."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from proxy.core.fields import VOUCHING, Control, Lines, name_of, nominated, options, without
 from proxy.core.scrub import Scrub, Scrubbed
@@ -19,8 +19,8 @@ class Answer:
     reason: bytes
     http10: bool
     keep: bool
-    lines: Lines
-    control: Control
+    lines: Lines = field(repr=False)
+    control: Control = field(repr=False)
     body: Body
     framing: bytes = b""
     upgrade: bytes = b""

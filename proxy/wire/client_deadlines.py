@@ -8,6 +8,7 @@ from proxy.core.timeouts import Timeouts
 from proxy.errors import RequestTimeout
 from proxy.wire.client_reader import ClientReader
 from proxy.wire.connection import DEAF, HEAD, Connection, Wire
+from proxy.wire.request import Request
 from proxy.wire.state import Serving
 from proxy.wire.sweep import NEVER
 
@@ -54,8 +55,10 @@ class ClientDeadlines(ClientReader):
     """A client's connection as time sees it; its `deadline` is that of what the client sends.
 
     A connection that is `leaving` takes no further request; one that has `ended` sends none. `joining` is what connects
-    it, TLS included, until it is connected.
+    it, TLS included, until it is connected; `listener` is what has accepted it.
     """
+
+    listener: object = None
 
     def __init__(self, wire: Wire, timeouts: Timeouts) -> None:
         super().__init__(wire, timeouts)
@@ -82,6 +85,11 @@ class ClientDeadlines(ClientReader):
     def busy(self) -> bool:
         """Whether a request is under way, behind which another may come."""
         return (self.state is ASKED or self.state is STARTED) and not self.leaving
+
+    @property
+    def unanswered(self) -> Request | None:
+        """The request whose answer has not begun yet."""
+        return self.current if self.state is ASKED and not self.lost else None
 
     # --- what the client does
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -203,7 +211,10 @@ class ClientDeadlines(ClientReader):
         super().abort()
 
     def cut(self) -> None:
-        """End an answer so that the client sees that it is not whole: a reset where only the close would end it."""
+        """End an answer with a reset, so that the client sees that it is not whole: not all count a body's bytes.
+
+        What it has not yet taken, of answers before this one too, goes with it.
+        """
         self.state = CLOSING
         self.abort()
 

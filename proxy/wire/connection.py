@@ -15,7 +15,7 @@ from httptools import (
     HttpResponseParser,
 )
 
-from proxy.core.fields import CROSSING, JUDGED, Control, Lines, note
+from proxy.core.fields import CROSSING, NOTED, Control, Lines, note
 from proxy.errors import BadRequest, GatewayError
 from proxy.wire.body import Body
 from proxy.wire.flow import Outbox
@@ -217,6 +217,6 @@ class Connection(asyncio.Protocol):
                 self._control[lower] = value
             else:
                 note(self._control, lower, value)
-                if lower not in JUDGED:
+                if lower not in NOTED:
                     return
         self._lines.append(name + b": " + value + b"\r\n")

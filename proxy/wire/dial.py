@@ -1,4 +1,4 @@
-"""The way to an origin: addresses, TCP, TLS. Every foreign exception of connecting becomes ours here."""
+"""The way to an origin: addresses, TCP, a forward proxy, TLS. Every foreign exception of connecting becomes ours."""
 
 import asyncio
 import errno
@@ -11,20 +11,24 @@ import aiohappyeyeballs
 
 from proxy.core.address import Upstream
 from proxy.core.credential import Verification
+from proxy.core.egress import EgressProxy
 from proxy.errors import (
     ConnectionFailed,
     ConnectionRefused,
     DnsFailed,
+    EgressFailed,
     OriginError,
     TlsCertificateFailed,
     TlsFailed,
     Unroutable,
 )
+from proxy.wire.through import CLOSED, open_way
 
 P = TypeVar("P", bound=asyncio.Protocol)
 
 # RFC 8305 §5: how long one address is tried before the next is tried beside it, in seconds.
 EYEBALLS_DELAY = 0.25
+SLOW = "No connection to the platform could be made in time by way of the egress proxy."
 UNROUTABLE = frozenset((errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.ENETDOWN))
 
 
@@ -40,22 +44,47 @@ def tls_context(verification: Verification) -> ssl.SSLContext:
     return context
 
 
-async def dial(new_protocol: Callable[[], P], upstream: Upstream, tls: ssl.SSLContext | None, within: float) -> P:
-    """Connect to an origin within `within` seconds: name, address, handshake and all. Raises OriginError."""
+async def dial(
+    new_protocol: Callable[[], P],
+    upstream: Upstream,
+    tls: ssl.SSLContext | None,
+    within: float,
+    proxy: EgressProxy | None = None,
+) -> P:
+    """Connect to an origin within `within` seconds: name, address, proxy, handshake and all. Raises OriginError."""
     try:
         async with asyncio.timeout(within):
-            sock = await _connect(upstream)
+            sock = await (_connect(upstream.host, upstream.port) if proxy is None else _through(proxy, upstream))
             return await _protocol(new_protocol, sock, upstream, tls)
     except TimeoutError:
+        if proxy is not None:
+            raise EgressFailed(SLOW, cause=f"no connection by way of {proxy} within {within:g} s") from None
         raise ConnectionFailed from None
     except (OSError, RuntimeError) as error:  # uvloop raises RuntimeError for some addresses
         raise as_ours(error) from error
 
 
-async def _connect(upstream: Upstream) -> socket.socket:
+async def _connect(host: str, port: int) -> socket.socket:
     loop = asyncio.get_running_loop()
-    addresses = await loop.getaddrinfo(upstream.host, upstream.port, type=socket.SOCK_STREAM)
+    addresses = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return await aiohappyeyeballs.start_connection(addresses, happy_eyeballs_delay=EYEBALLS_DELAY, loop=loop)
+
+
+async def _through(proxy: EgressProxy, upstream: Upstream) -> socket.socket:
+    """Return a socket on which a proxy has opened the way to an origin."""
+    try:
+        sock = await _connect(proxy.host, proxy.port)
+    except (OSError, RuntimeError) as error:
+        raise EgressFailed(cause=f"{proxy}: {error}") from error
+    try:
+        await open_way(sock, upstream, proxy)
+    except OSError as error:
+        sock.close()
+        raise EgressFailed(CLOSED, cause=f"{proxy}: {error}") from error
+    except BaseException:
+        sock.close()
+        raise
+    return sock
 
 
 async def _protocol(

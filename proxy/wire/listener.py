@@ -23,7 +23,8 @@ class Listener:
     """Accepts the clients of one listening socket, for as long as they are not too many.
 
     The servers of asyncio and uvloop accept whatever comes, and know no pause. Where no file can be opened the one
-    tries a hundred times over and the other closes the connection. With `tls` each new connection begins with that.
+    tries a hundred times over and the other closes the connection. With `tls` each new connection begins with that;
+    it may be another from one moment to the next.
     """
 
     def __init__(
@@ -41,7 +42,7 @@ class Listener:
         self._clients = clients
         self._connect = connect
         self._starved = starved
-        self._tls = tls
+        self.tls = tls
         self._open = self._paused = True
         self._told = float("-inf")
         self._joining: set[asyncio.Task[None]] = set()
@@ -108,14 +109,15 @@ class Listener:
     def _join(self, sock: socket.socket, address: str) -> None:
         """Connect a client that has been accepted; it counts from now on."""
         client = self._connect(address)
+        client.listener = self
         task = self._wire.loop.create_task(self._connected(client, sock))
         client.joining = task
         self._joining.add(task)
         task.add_done_callback(lambda done: self._joined(done, client, sock))
 
     async def _connected(self, client: ClientConnection, sock: socket.socket) -> None:
-        if self._tls is not None:
-            await self._tls.shake(client, sock)
+        if self.tls is not None:
+            await self.tls.shake(client, sock)
         else:
             with contextlib.suppress(OSError):  # it has gone already
                 await self._wire.loop.connect_accepted_socket(lambda: client, sock)

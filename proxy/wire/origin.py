@@ -4,6 +4,7 @@ import asyncio
 import ssl
 from typing import TYPE_CHECKING
 
+from proxy.core.shares import Share
 from proxy.core.timeouts import Timeouts
 from proxy.errors import ConnectionTerminated, GatewayError, UpstreamTimeout
 from proxy.wire.body import CLOSE, NO_BODY
@@ -30,6 +31,7 @@ class OriginConnection(OriginReader):
     def __init__(self, wire: Wire, pool: "Pool") -> None:
         super().__init__(wire)
         self.pool = pool
+        self.taken_for: Share  # whoever asks by it; the pool's to know
         self.reused = self.clean = False
         self._ended_well = False
 

@@ -3,10 +3,11 @@
 import asyncio
 import select
 import ssl
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 
 from proxy.core.address import Upstream
+from proxy.core.shares import Share, most_of
 from proxy.errors import Overloaded
 from proxy.wire import dial as network
 from proxy.wire.connection import Wire
@@ -14,6 +15,8 @@ from proxy.wire.origin import OriginConnection
 
 # Load balancers close idle connections after 60 s and more; being first avoids the race. In seconds.
 IDLE_TIME = 55.0
+# Whom a connection is taken for that no request has asked for.
+NOBODY = Share("")
 
 # What `proxy.wire.dial.dial` is: a new protocol, where to, how to speak TLS, within how many seconds.
 Dial = Callable[
@@ -33,7 +36,7 @@ class Pool:
     """Idle connections to one origin, the last used first, and a bound on how many are open.
 
     `open` counts connections in use, idle and being dialled; `dialled` and `reused` count since the start. `dial` makes
-    a new one, `stirs` tells whether an idle one has something to read.
+    a new one, `stirs` tells whether an idle one has something to read. No peer has more than most of them.
     """
 
     def __init__(
@@ -52,8 +55,10 @@ class Pool:
         self._limit = limit
         self._dial = dial
         self._stirs = stirs
+        self._most = most_of(limit)
         self._idle: dict[OriginConnection, None] = {}
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._held: Counter[Share] = Counter()  # in use and being dialled, by whose request it is for
+        self._waiting: deque[tuple[asyncio.Future[None], Share]] = deque()
         self._woken = 0  # of those who waited, how many have not had their turn of the loop yet
         self._closed = False
 
@@ -70,30 +75,33 @@ class Pool:
         """Whether all that there is belongs to those who have been woken for it."""
         return self._woken >= len(self._idle) + self._limit - self.open
 
-    def take(self, *, careful: bool, woken: bool = False) -> OriginConnection | None:
+    def take(self, *, careful: bool, woken: bool = False, share: Share = NOBODY) -> OriginConnection | None:
         """Return an idle connection, or None. `careful` for a request that cannot be sent again: look once more.
 
         Those who have waited, and are `woken`, come first: else a busy client would have it before their turn comes.
         """
-        if self._woken and not woken and self._spoken_for:
+        if (self._woken and not woken and self._spoken_for) or self._held[share] >= self._most:
             return None
         while self._idle:
             connection, _ = self._idle.popitem()
             if not (connection.transport.is_closing() or (careful and self._stirs(connection))):
                 self.reused += 1
+                self._held[share] += 1
+                connection.taken_for = share
                 return connection
             self.open -= 1
             connection.discard()
         return None
 
-    async def connect(self, within: float) -> OriginConnection:
+    async def connect(self, within: float, share: Share = NOBODY) -> OriginConnection:
         """Return a new connection, or an idle one if that comes first, within `within` seconds. Raises OriginError."""
         began = self._wire.loop.time()
-        if self.open >= self._limit or self._spoken_for:
-            connection = await self._wait(within)
+        if self.open >= self._limit or self._spoken_for or self._held[share] >= self._most:
+            connection = await self._wait(within, share)
             if connection is not None:
                 return connection
         self.open += 1
+        self._held[share] += 1
         try:
             connection = await self._dial(
                 lambda: OriginConnection(self._wire, self),
@@ -103,42 +111,48 @@ class Pool:
             )
         except BaseException:
             self.open -= 1
+            self._let_go(share)
             self._wake()
             raise
+        connection.taken_for = share
         self.dialled += 1
         return connection
 
-    async def _wait(self, within: float) -> OriginConnection | None:
+    async def _wait(self, within: float, share: Share) -> OriginConnection | None:
         """Wait until a connection comes back, or may be made anew. Raises Overloaded after `within` seconds."""
         try:
             async with asyncio.timeout(within):
                 woken = False
                 while True:
-                    if woken or not self._spoken_for:  # one may have come back before this task began
-                        connection = self.take(careful=True, woken=woken)
+                    if self._held[share] >= self._most:
+                        if woken:  # another request of this peer was quicker
+                            self._wake()
+                    elif woken or not self._spoken_for:  # one may have come back before this task began
+                        connection = self.take(careful=True, woken=woken, share=share)
                         if connection is not None or self.open < self._limit:
                             return connection
                     place: asyncio.Future[None] = self._wire.loop.create_future()
-                    self._waiting.append(place)
+                    self._waiting.append((place, share))
                     try:
                         await place
                     except BaseException:
-                        self._leave(place)
+                        self._leave(place, share)
                         raise
                     woken = True
                     self._woken -= 1
         except TimeoutError:
             raise Overloaded("All connections to the platform are in use. Try again shortly.", retry_after=1) from None
 
-    def _leave(self, place: "asyncio.Future[None]") -> None:
-        if place in self._waiting:
-            self._waiting.remove(place)
+    def _leave(self, place: "asyncio.Future[None]", share: Share) -> None:
+        if (place, share) in self._waiting:
+            self._waiting.remove((place, share))
         elif not place.cancelled():  # it was woken, but goes away: the next in line gets the turn
             self._woken -= 1
             self._wake()
 
     def give_back(self, connection: OriginConnection) -> None:
         """Take a connection back behind its exchange: to lie idle if it is `clean`, else to be forgotten."""
+        self._let_go(connection.taken_for)
         if connection.clean and not self._closed:
             connection.deadline = self._wire.sweep.after(IDLE_TIME)
             self._idle[connection] = None
@@ -162,10 +176,16 @@ class Pool:
             self.open -= 1
             connection.discard()
 
+    def _let_go(self, share: Share) -> None:
+        self._held[share] -= 1
+        if not self._held[share]:
+            del self._held[share]  # peers come and go
+
     def _wake(self) -> None:
-        while self._waiting:
-            place = self._waiting.popleft()
-            if not place.done():
+        """Wake the first that waits and may have one more."""
+        for at, (place, share) in enumerate(self._waiting):
+            if not place.done() and self._held[share] < self._most:
+                del self._waiting[at]
                 place.set_result(None)
                 self._woken += 1
                 return

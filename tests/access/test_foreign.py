@@ -8,7 +8,8 @@ import pytest
 from proxy.core.access import ANY, Access
 from proxy.core.address import UnixAddress
 from tests.access.requests import KEYS, LISTING, code, once, send
-from tests.fakes.gateway import gateway_to
+from tests.admin.test_listener import admin_of
+from tests.fakes.gateway import Answered, RawClient, gateway_to
 from tests.fakes.origin import raw_origin
 from tests.fakes.platform import Platform
 from tests.test_app import client_of, config, running
@@ -169,6 +170,32 @@ async def test_no_foreign_origin_gets_through(line: str) -> None:
             assert (answer.status, code(answer)) == (403, "cross_site"), value
             assert not answer.values(b"access-control-allow-origin"), value
     assert origin.arrived == []
+
+
+async def test_a_whole_gateway_and_its_admin_listener_answer_none_of_them() -> None:
+    """With a login behind it, and an origin that is listed: only the login reaches the platform, no page is shown."""
+    async with raw_origin(Platform().visit) as origin:
+        settings = replace(config(origin.port), access=LISTING)
+        async with running(settings) as app, admin_of(app) as admin:
+            own, page = (int(base.rpartition(":")[2]) for base in (str(app.addresses[0]), admin.base))
+            for port in (own, page):
+                for host in HOSTS:
+                    answer = await asked(port, "GET /status", f"Host: {host.format(port=port)}")
+                    assert answer.status in {400, 421}, host
+                    assert b"uptime" not in answer.body
+                for value in ORIGINS:
+                    for line in ("GET /status", "POST /refresh/default"):
+                        answer = await asked(port, line, "Host: gateway", f"Origin: {value.format(port=port)}")
+                        assert (answer.status, code(answer)) == (403, "cross_site"), value
+            assert (await asked(page, "GET /status", "Host: gateway", "Origin: https://app.example")).status == 403
+            assert (await asked(own, "GET /", "Host: gateway", "Origin: https://app.example")).status == 200
+    assert [arrived.line for arrived in origin.arrived] == [b"POST /iam/login HTTP/1.1", b"GET / HTTP/1.1"]
+
+
+async def asked(port: int, line: str, *lines: str) -> Answered:
+    """Send a request to a loopback port on a connection of its own and read its answer."""
+    async with RawClient.to(port) as client:
+        return await send(client, line, *lines, host=None)
 
 
 @pytest.mark.parametrize(

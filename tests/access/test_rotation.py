@@ -130,6 +130,6 @@ async def test_a_running_gateway(tmp_path: Path) -> None:
         while await status(client, "second") == 401:
             pass
         assert (await status(client, "first"), await status(client, "second")) == (401, 200)
-    assert app.key_watch._polling._timer is None
+    assert app.generation.key_watch._polling._timer is None
     assert KeyChanged("cron") in seen.tokens
     assert {fact.client for fact in seen.finished} == {"cron", None}

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from proxy.core.access import LOOPBACK, Access
+from proxy.core.access import ANY, LOOPBACK, Access
+from proxy.core.forwarded import HOPS
 from tests.access.requests import code, once
 from tests.fakes.gateway import Bench, gateway_to
 from tests.fakes.origin import RawOrigin, Visit, raw_origin
@@ -32,9 +33,9 @@ async def one(origin: RawOrigin, bench: Bench, *lines: str, host: str = "gateway
         (CLIENT, b"192.0.2.7, 127.0.0.1", CLIENT),
         (f"6.6.6.6, {CLIENT}", b"192.0.2.7, 127.0.0.1", CLIENT),
         (f"6.6.6.6, {CLIENT}, 10.0.0.2", b"192.0.2.7, 10.0.0.2, 127.0.0.1", CLIENT),
-        ("None, 127.0.0.5", b"127.0.0.5, 127.0.0.1", "127.0.0.5"),
-        (f"{CLIENT}, None", b"127.0.0.1", "127.0.0.1"),
         ("", b"127.0.0.1", "127.0.0.1"),
+        ("127.0.0.5", b"127.0.0.5, 127.0.0.1", "127.0.0.5"),
+        (f"{CLIENT},", b"192.0.2.7, 127.0.0.1", CLIENT),
         (f"{CLIENT}:4711", b"192.0.2.7, 127.0.0.1", CLIENT),
         (f"6.6.6.6\r\nx-forwarded-for: {CLIENT}", b"192.0.2.7, 127.0.0.1", CLIENT),
     ],
@@ -45,6 +46,23 @@ async def test_the_client_is_the_last_that_is_no_proxy(value: str, sent: bytes, 
         assert (await one(origin, bench, f"X-Forwarded-For: {value}"))[b"for"] == [sent]
         (fact,) = await bench.facts()
     assert (fact.peer, fact.proxy) == (peer, None if peer == "127.0.0.1" else "127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    "value", ["unknown", f"{CLIENT}, None", "None, 127.0.0.5", f"{CLIENT}:4711 forged=1", "fe80::1%\x9b31m forged=1"]
+)
+async def test_a_client_that_its_proxy_does_not_name(value: str) -> None:
+    """Nobody can tell that it is in a network: it is let in where everybody is, and told as what it is."""
+    line = f"X-Forwarded-For: {value}"
+    async with raw_origin() as origin, gateway_to(origin.port, access=BEHIND) as bench:
+        refused = await once(bench, "GET /", line)
+        assert (refused.status, code(refused)) == (403, "client_not_allowed")
+        (fact,) = await bench.facts()
+        assert (fact.peer, fact.proxy) == ("unknown", "127.0.0.1")
+    assert origin.arrived == []
+    async with raw_origin() as origin, gateway_to(origin.port, access=replace(BEHIND, allow=ANY)) as bench:
+        (sent,) = (await one(origin, bench, line))[b"for"]
+        assert sent.startswith(b"unknown, 127.0.0.")
 
 
 async def test_scheme_and_host_are_kept() -> None:
@@ -101,7 +119,18 @@ async def test_what_the_browser_called_the_gateway() -> None:
             assert code(await once(bench, "GET /", *lines, host="127.0.0.1:8080")) == "cross_site"
 
 
-@pytest.mark.parametrize("value", ["evil.example", "localhost, evil.example", "evil.example, localhost", "", "a b"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "evil.example",
+        "localhost, evil.example",
+        "evil.example, localhost",
+        "",
+        "a b",
+        f"gateway:{'9' * 5000}",
+        ", ".join(["gateway"] * (HOPS + 1)),
+    ],
+)
 async def test_a_name_that_was_rebound_in_front_of_the_proxy(value: str) -> None:
     """A page at evil.example that reaches a trusted proxy is same-origin there; here its name is judged as well."""
     lines = (f"X-Forwarded-Host: {value}", f"Origin: http://{value}")

@@ -90,11 +90,15 @@ def test_any_key(tmp_path: Path) -> None:
             {**ENOUGH, "IAM_PROXY_APIKEY": ""},
             "IAM_PROXY_APIKEY: credentials.default.apikey: the environment variable IAM_PROXY_APIKEY is empty",
         ),
+        (
+            {**ENOUGH, "IAM_PROXY__ROUTES__0__VIA": "false"},
+            "IAM_PROXY__ROUTES__0__VIA: routes.0.via: cannot be set by a variable; write it into a file",
+        ),
         ({**ENOUGH, "IAM_PROXY__LOG": "loud"}, "IAM_PROXY__LOG: log: is not a table"),
         ({**ENOUGH, "IAM_PROXY__LOG": "loud", "IAM_PROXY__LOG__ACCESS": "true"}, "IAM_PROXY__LOG: log: is not a table"),
         (
             {**ENOUGH, "IAM_PROXY_UPSTREAM": "http://x"},
-            "IAM_PROXY_UPSTREAM: routes[0].upstream: http://x would carry the "
+            "IAM_PROXY_UPSTREAM: routes[0].upstream: would carry the "
             "credential over plain http; use https, or write insecure = true",
         ),
     ],

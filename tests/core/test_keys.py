@@ -33,6 +33,16 @@ def test_whose_a_key_is() -> None:
     assert Keys().owner(b"") is None
 
 
+def test_a_key_may_hold_bytes_that_are_no_text() -> None:
+    """A variable of the environment may; such secrets are compared as any other."""
+    odd = b"key-\xff".decode("utf-8", "surrogateescape")
+    assert Secret(odd) == Secret(odd)
+    assert Secret(odd) != Secret("key-?")
+    keys = Keys()
+    keys.set("cron", Secret(odd))
+    assert keys.owner(b"key-\xff") == "cron"
+
+
 def test_a_new_key_takes_the_place_of_the_old() -> None:
     """After a rotation the old one opens nothing."""
     keys = two_keys()

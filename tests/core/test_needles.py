@@ -74,6 +74,15 @@ def test_base64_in_a_url() -> None:
     assert found(secret, carrier) == b"*" * len(carrier)
 
 
+def test_what_was_copied_from_a_query() -> None:
+    """There it has been escaped already, and is so again within another URL, or encoded as a whole."""
+    query = f"/x?token={quote(AWKWARD, safe='')}&y"
+    for carrier in (quote(query), quote_plus(query), urlencode({"next": query})):
+        assert found(AWKWARD, carrier.encode()).count(b"*") == len(quote(quote(AWKWARD, safe=""), safe=""))
+    whole = base64.b64encode(query.encode())
+    assert found(AWKWARD, whole).count(b"*") >= len(quote(AWKWARD, safe="")) * 8 // 6 - 2
+
+
 def test_a_plain_token_has_few_forms() -> None:
     """Letters and digits read the same nearly everywhere: what is looked for is little."""
     assert len(needles([Secret("f54e34a56b897")])) == 4

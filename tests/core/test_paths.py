@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.core.paths import MAX_LAYERS, decoded, joined, plain, prefixes
+from proxy.core.paths import MAX_LAYERS, decoded, forms, joined, loose, plain, prefixes
 from proxy.errors import PathDenied
 
 
@@ -31,6 +31,8 @@ from proxy.errors import PathDenied
         (b"/%", b"/%"),
         (b"/%zz", b"/%zz"),
         (b"/%ff", b"/\xff"),
+        (b"/%u0061/%U0062", b"/a/b"),
+        (b"/%u006", b"/%u006"),
     ],
 )
 def test_the_plain_form(path: bytes, judged: bytes) -> None:
@@ -64,6 +66,38 @@ def test_endless_layers_of_escapes_are_denied() -> None:
     """A path that still changes after many decodings is not judged but refused, so it cannot cost time either."""
     with pytest.raises(PathDenied):
         decoded(b"/%" + b"25" * MAX_LAYERS + b"41")
+
+
+@pytest.mark.parametrize(
+    ("path", "judged"),
+    [
+        (b"/a/b", {b"/a/b"}),
+        (b"/%61;x/b", {b"/a/b"}),
+        (b"/a;%2fx/b", {b"/a/b", b"/a/x/b"}),
+        (b"/a%3b%252fx/b", {b"/a/b", b"/a/x/b"}),
+        (b"/;%2fa/b", {b"/b", b"/a/b"}),
+    ],
+)
+def test_parameters_may_be_dropped_before_escapes_are_decoded(path: bytes, judged: set[bytes]) -> None:
+    """Or behind it: both forms are judged."""
+    assert set(forms(path)) == judged
+
+
+@pytest.mark.parametrize(
+    ("path", "lenient"),
+    [
+        (b"/A/b", b"/a/b"),
+        (b"/a /b.\n", b"/a/b"),
+        (b"/a. ?x", b"/a"),
+        (b"/a#x/b", b"/a"),
+        (b"/a b/.c", b"/a b/.c"),
+        ("/\u212a\u017f\u0130\u0131\u00df".encode(), b"/ksiiss"),
+        (b"/\xff\xc4", b"/\xff\xc4"),
+    ],
+)
+def test_what_the_most_lenient_take_a_plain_form_for(path: bytes, lenient: bytes) -> None:
+    """Without what some take off the ends, in one case."""
+    assert loose(path) == lenient
 
 
 @given(st.binary(max_size=60))

@@ -1,10 +1,12 @@
 """What a target may show."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.core.redact import SHOWN, target
+from proxy.core.redact import SHOWN, defect, folded, target
 
 
 @pytest.mark.parametrize(
@@ -19,6 +21,11 @@ from proxy.core.redact import SHOWN, target
         (b"/?token=a=b&c", "/?token=****&c"),
         (b"/?token", "/?token"),
         (b"/?tokens=a", "/?tokens=a"),
+        (
+            b"/?Access-Token=a&x_proxy_key=b&Client%5fSecret=c",
+            "/?Access-Token=****&x_proxy_key=****&Client%5fSecret=****",
+        ),
+        (b"/?keyword=a&monkey=b", "/?keyword=a&monkey=b"),
         (b"/?a=?token=abc", "/?a=?token=abc"),
         (b"/token=abc", "/token=abc"),
         (b"/\xff\x1b[31m", "/\\xff\\x1b[31m"),
@@ -29,6 +36,23 @@ from proxy.core.redact import SHOWN, target
 def test_secret_values_are_hidden(raw: bytes, shown: str) -> None:
     """Values of token, apikey and secretkey are hidden in whatever spelling, control characters are escaped."""
     assert target(raw) == shown
+
+
+def test_a_name_of_the_operators() -> None:
+    """Where a route injects the token as another parameter, that is hidden, in whatever spelling."""
+    assert target(b"/?Sess%69on_id=abc&x=1", frozenset((folded(b"session-id"),))) == "/?Sess%69on_id=****&x=1"
+
+
+def test_a_defect_is_shown_by_its_kind_and_the_way_to_it() -> None:
+    """Never by its text, which may quote a secret."""
+
+    def deep() -> None:
+        raise KeyError("hunter2")
+
+    with pytest.raises(KeyError) as raised:
+        deep()
+    assert re.fullmatch(r"KeyError at test_redact\.py:\d+ > test_redact\.py:\d+", defect(raised.value))
+    assert defect(ValueError("hunter2")) == "ValueError"
 
 
 @given(

@@ -4,7 +4,7 @@ import pytest
 
 from proxy.core.address import Upstream
 from proxy.core.route import LOGIN_PATHS, Route
-from proxy.core.routing import RouteTable, outgoing, stripped
+from proxy.core.routing import REMEMBERED, RouteTable, outgoing, stripped
 from proxy.errors import MethodNotAllowed, NoRoute, PathDenied
 
 HERE = Upstream("http", "127.0.0.1", 1)
@@ -69,6 +69,66 @@ def test_allow_lets_nothing_else_through() -> None:
     for path in (b"/", b"/qbx", b"/qb/../dwh"):
         with pytest.raises(PathDenied):
             rules.judge(b"GET", path)
+
+
+BELOW = Upstream("http", "127.0.0.1", 1, b"/tenants/one")
+
+
+@pytest.mark.parametrize("strip", [False, True])
+@pytest.mark.parametrize(
+    "path",
+    [
+        b"/../two/x",
+        b"/..",
+        b"/a/../../two",
+        b"/%2e%2e/two",
+        b"/..%2ftwo",
+        b"/\\../x",
+    ],
+)
+def test_no_path_leads_out_of_the_upstreams_own(path: bytes, strip: bool) -> None:
+    """Dot segments that climb above it are denied, rules or none; those that lead back are not."""
+    prefix = b"/p" if strip else b""
+    rules = table(Route(prefix or b"/", BELOW, strip_prefix=strip)).rules[0]
+    rules.judge(b"GET", prefix + b"/a/../b")
+    rules.judge(b"GET", prefix + b"/a%20b/.../c")
+    rules.judge(b"GET", prefix + b"/../one/x")
+    rules.judge(b"GET", prefix or b"/")
+    with pytest.raises(PathDenied):
+        rules.judge(b"GET", prefix + path)
+
+
+def test_a_target_beside_the_request_line_stays_there_as_well() -> None:
+    """It is one of the origin's, so it has to lie below the upstream's own path."""
+    rules = table(Route(b"/", BELOW)).rules[0]
+    rules.judge_target(b"https://h/tenants/one/x?y")
+    for url in (b"/tenants/two", b"/", b"https://h/tenants/two", b"/tenants/one/../two", b"//tenants/one/x"):
+        with pytest.raises(PathDenied):
+            rules.judge_target(url)
+
+
+def test_deny_is_judged_with_the_upstreams_own_path_as_well() -> None:
+    """A login is not reached by way of an upstream that ends above it; a rule that denies all of it is not meant."""
+    iam = Upstream("http", "127.0.0.1", 1, b"/iam")
+    rules = table(Route(b"/", iam, deny=LOGIN_PATHS)).rules[0]
+    rules.judge(b"GET", b"/users")
+    for path in (b"/login", b"/LOGIN", b"/v4/login/x", b"//login", b"/login;x", b"/%6cogin"):
+        with pytest.raises(PathDenied):
+            rules.judge(b"GET", path)
+    whole = table(Route(b"/", iam, deny=(b"/iam",))).rules[0]
+    whole.judge(b"GET", b"/login")
+    with pytest.raises(PathDenied):
+        whole.judge(b"GET", b"/iam/x")
+
+
+def test_what_is_remembered_is_bounded_and_what_is_asked_for_now() -> None:
+    """Whoever comes first with many paths does not make those that come later cost more for ever."""
+    rules = table(Route(b"/", HERE, deny=LOGIN_PATHS)).rules[0]
+    for number in range(3 * REMEMBERED):
+        rules.judge(b"GET", b"/%d" % number)
+    rules.judge(b"GET", b"/now")
+    assert b"/now" in rules.passed
+    assert len(rules.passed) <= REMEMBERED
 
 
 def test_methods() -> None:

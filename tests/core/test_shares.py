@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from proxy.core.shares import OTHERS_FIRST, Fairness, Share, first_to_go, peer_of
 
 
-def test_alone_a_peer_may_have_everything() -> None:
+def test_alone_a_peer_may_have_all_of_a_small_limit() -> None:
     """Nobody else was refused: the whole limit is for whoever asks."""
     fairness, share = Fairness(10), Share("a")
     for count in range(1, 11):
@@ -17,6 +17,15 @@ def test_alone_a_peer_may_have_everything() -> None:
     assert not fairness.admits(11, share, now=0)
     share.in_flight = 10
     assert fairness.admits(10, share, now=0)  # being refused itself makes it no other
+
+
+@pytest.mark.parametrize(("limit", "most"), [(1, 1), (19, 19), (20, 19), (100, 95), (1000, 950)])
+def test_a_twentieth_is_kept_for_others(limit: int, most: int) -> None:
+    """One peer never has all of a larger limit, however long it is alone: another is served at once."""
+    fairness = Fairness(limit)
+    assert fairness.admits(most, Share("a", in_flight=most), now=0)
+    assert not fairness.admits(most + 1, Share("a", in_flight=most + 1), now=0)
+    assert fairness.admits(most + 1, Share("b", in_flight=1), now=0) is (most < limit)
 
 
 def test_half_is_for_others_once_one_of_them_was_refused() -> None:

@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 
 from tests.fakes.origin import OK, UNAUTHORIZED, Arrived, Visit
 
+APIKEY, SECRETKEY = "key-of-the-gateway", "secret-of-the-gateway"
+
 
 @dataclass
 class Platform:
-    """Gives out `t1`, `t2` … and accepts the live ones; use `visit` as an origin's script."""
+    """Takes one pair of keys, gives out tokens and accepts the live ones; use `visit` as an origin's script."""
 
     lifetime: float = 3600.0
     logins: int = 0
@@ -35,9 +37,9 @@ class Platform:
         if self.login_reply is not None:
             return self.login_reply
         asked = json.loads(arrived.body)
-        if (asked["apikey"], asked["secretkey"]) != ("key", "secret"):
+        if (asked["apikey"], asked["secretkey"]) != (APIKEY, SECRETKEY):
             return b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n"
-        token = f"t{self.logins}"
+        token = f"token-{self.logins}-of-the-platform"
         self.live.add(token)
         body = json.dumps({"token": token, "token_duration": self.lifetime}).encode()
         return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)

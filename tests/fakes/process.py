@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,10 @@ class Program:
         """Send a signal to this very process."""
         self.process.send_signal(number)
 
+    def signal_group(self, number: int) -> None:
+        """Send a signal to this process and to what it has started, as a terminal does."""
+        os.killpg(self.process.pid, number)
+
     async def ended(self) -> int:
         """Wait for the end and return the exit code."""
         await self.process.communicate()
@@ -54,10 +58,21 @@ class Program:
         return self.process.returncode
 
 
-@contextlib.asynccontextmanager
-async def program(*words: str, folder: Path, **environ: str) -> AsyncIterator[Program]:
+def program(*words: str, folder: Path, **environ: str) -> contextlib.AbstractAsyncContextManager[Program]:
     """Start `iam-proxy` in a folder, and see it ended."""
+    return executed((), words, (), folder, environ)
+
+
+@contextlib.asynccontextmanager
+async def executed(
+    before: Sequence[str], words: Sequence[str], files: Sequence[int], folder: Path, environ: Mapping[str, str]
+) -> AsyncIterator[Program]:
+    """Start `iam-proxy` in a folder by way of the command `before`, which executes it, and see it ended.
+
+    It has a process group of its own and inherits these `files`.
+    """
     process = await asyncio.create_subprocess_exec(
+        *before,
         sys.executable,
         "-m",
         "proxy",
@@ -66,6 +81,8 @@ async def program(*words: str, folder: Path, **environ: str) -> AsyncIterator[Pr
         env=clean_environment(**environ),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        pass_fds=files,
+        start_new_session=True,
     )
     try:
         yield Program(process)

@@ -172,6 +172,7 @@ async def test_slow_drips_are_cut_off() -> None:
             await bench.pass_time(2)
         for _ in range(4):
             await bench.pass_time(2)
+        assert [fact.status for fact in bench.finished] == [408]
         assert (await client.answer()).status == 408
         assert await client.ended()
 

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.usefixtures("loop_factory")
 
 POST = b"POST / HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n"
 FORBIDDEN = (
-    b"Host: evil", b"Authorization: Bearer evil",
+    b"Host: evil", b"Authorization: Bearer evil", b"Access-Control-Allow-Origin: *",
     b"authorization: Bearer evil", b"Cookie: a=b", b"Set-Cookie: a=b", b"Connection: close", b"Content-Type: x/y",
     b"Content-Encoding: gzip", b"Expect: 100-continue", b"TE: gzip", b"Trailer: X", b"Upgrade: h2c", b"Via: 1.1 x",
     b"Cache-Control: no-store", b"X-Forwarded-For: 6.6.6.6", b"Location: http://evil/", b"Proxy-Authorization: x",

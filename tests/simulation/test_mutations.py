@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from proxy import exchange
+from proxy import sending
 from proxy.core.backoff import Backoff, LoginBudget, Pace
 from proxy.core.token import Token
 from proxy.exchange import Exchange
@@ -96,7 +96,7 @@ async def does_not_replay(_: Before, it: Exchange, source: TokenSource, token: T
 
 def sends_anything_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take every method for one that may be sent again when a connection died."""
-    monkeypatch.setattr(exchange, "SAFE", frozenset((b"GET", b"HEAD", b"OPTIONS", b"POST", b"PUT", b"DELETE")))
+    monkeypatch.setattr(sending, "SAFE", frozenset((b"GET", b"HEAD", b"OPTIONS", b"POST", b"PUT", b"DELETE")))
 
 
 @method(Exchange, "_reach")

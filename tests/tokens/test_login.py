@@ -263,7 +263,7 @@ async def test_a_name_without_an_address() -> None:
         return aiohttp.ClientSession(connector=aiohttp.TCPConnector(resolver=Nowhere()))
 
     error = await failed(login("http://iam.invalid/login", connect=connect))
-    assert error.cause == "the login's host name has no address"
+    assert error.cause == "the host name iam.invalid has no address"
 
 
 async def test_a_url_that_is_none() -> None:

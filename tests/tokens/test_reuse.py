@@ -209,7 +209,8 @@ async def test_a_defect_in_an_issuer_is_one_failed_login() -> None:
         it.issuer.failure = ZeroDivisionError("the-secret")
         with pytest.raises(LoginUnavailable) as caught:
             await it.reuse.token()
-        assert caught.value.cause == "a defect of the gateway: ZeroDivisionError"
+        assert caught.value.cause.startswith("a defect of the gateway: ZeroDivisionError at ")
+        assert "the-secret" not in caught.value.cause
         it.issuer.failure = None
         await it.clock.elapse(1.0)
         assert it.reuse.state.live

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.errors import BadRequest, GatewayError, HeaderTooLarge
+from proxy.errors import BadRequest, BodyTooLarge, GatewayError, HeaderTooLarge
 from proxy.wire.body import CHUNKED, Body
 from proxy.wire.chunks import Chunks
 from tests.intermediary.cases import POST, SMUGGLED, TE, chunks
@@ -69,6 +69,16 @@ def test_signed_chunks_are_no_attack() -> None:
     """Extensions as long as a signature, on chunks of a kilobyte."""
     chunk = b"400;chunk-signature=" + b"a" * 64 + b"\r\n" + bytes(1024) + b"\r\n"
     assert len(fed(chunk * 500 + b"0\r\n\r\n", [])[0]) == 512_000
+
+
+def test_a_chunk_beyond_the_limit_is_refused_by_its_size() -> None:
+    """Before any of it has come; what came before it stays, and the limit itself fits."""
+    body = Body(CHUNKED)
+    reader = Chunks(body, 32 * 1024, max_body=10)
+    assert reader.take(b"5\r\nhello\r\n5\r\nworld\r\n") is None
+    with pytest.raises(BodyTooLarge):
+        reader.take(b"1\r\n")
+    assert body.peek() == b"helloworld"
 
 
 def test_it_is_a_refusal_of_the_tree() -> None:

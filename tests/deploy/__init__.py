@@ -1,0 +1,1 @@
+"""Ways of running the gateway: what `deploy/` holds, and the image."""

@@ -1,0 +1,1 @@
+"""nginx and Envoy on the data path, configured by the very files of deploy/, with the gateway as their token source."""

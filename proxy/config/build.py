@@ -63,7 +63,7 @@ class Build:
         return Config(
             routes=tuple(routes.values()),
             credentials=made,
-            server=Server(server.listen, server.drain_timeout, tls),
+            server=Server(server.listen, server.drain_timeout, tls, server.workers),
             admin=Admin(admin.listen, admin.allow, admin.key, admin.quit),
             access=Access(
                 access.allow,

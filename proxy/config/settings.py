@@ -20,11 +20,15 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """`[server]`; `drain_timeout` in seconds. With `tls` it is spoken on every address that is no Unix socket."""
+    """`[server]`; `drain_timeout` in seconds. With `tls` it is spoken on every address that is no Unix socket.
+
+    `workers` is how many processes serve.
+    """
 
     listen: tuple[Address, ...] = (TcpAddress("127.0.0.1", 8080),)
     drain_timeout: float = 30.0
     tls: Certificates | None = None
+    workers: int = 1
 
 
 @dataclass(frozen=True, slots=True)

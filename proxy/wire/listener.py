@@ -53,6 +53,10 @@ class Listener:
         self._wire.sweep.watched.add(self)
         self._resume()
 
+    def fileno(self) -> int:
+        """Return the descriptor of its socket."""
+        return self._sock.fileno()
+
     def close(self) -> None:
         """Accept nobody any more; whoever is not connected in full yet is let go."""
         if not self._open:

@@ -1,6 +1,7 @@
 """So many workers, always: one that dies is replaced, and for a new order all are replaced, one by one."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Iterator
 
@@ -12,6 +13,11 @@ from proxy.workers.process import WorkerProcess
 PAUSES = Backoff(0.5, 30.0)
 # One that has served for so long, in seconds, has not died of its start.
 SERVED = 30.0
+
+# How long one that is told to end at once may take for it, in seconds.
+CUT_TIME = 5.0
+# How long the start of a worker may take, in seconds; one that hangs is ended.
+START_TIME = 30.0
 
 Made = Callable[[], WorkerProcess]
 Died = Callable[[int, int, float], None]
@@ -44,9 +50,14 @@ class Post:
         if self.worker is not None:
             self.worker.finish()
 
-    def kill(self) -> None:
-        """End whoever is here."""
+    def cut(self) -> None:
+        """End whoever is here at once."""
         self._leaving.set()
+        if self.worker is not None:
+            self.worker.cut()
+
+    def kill(self) -> None:
+        """End whoever is here, whatever it does."""
         if self.worker is not None:
             self.worker.kill()
 
@@ -71,7 +82,11 @@ class Post:
         """Start a worker and wait for its end; it holds the place once it is ready. Returns its exit code."""
         await worker.start(self._order)
         ended = asyncio.ensure_future(worker.ended())
-        await worker.ready.wait()
+        try:
+            async with asyncio.timeout(START_TIME):
+                await worker.ready.wait()
+        except TimeoutError:
+            worker.kill()
         if worker.serves:
             self.worker = worker
             self._tried.set()
@@ -130,9 +145,19 @@ class Crew:
 
     async def stop(self) -> None:
         """End all at once."""
-        for post in (*self._posts, *self._former):
+        posts = (*self._posts, *self._former)
+        for post in posts:
+            post.cut()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CUT_TIME):
+                await self._gone()
+        for post in posts:
             post.kill()
         await self._gone()
 
+    async def relieved(self) -> None:
+        """Wait until those are gone whose places others have taken."""
+        await asyncio.gather(*(post.task for post in self._former), return_exceptions=True)
+
     async def _gone(self) -> None:
-        await asyncio.gather(*(post.task for post in (*self._posts, *self._former)))
+        await asyncio.gather(*(post.task for post in (*self._posts, *self._former)), return_exceptions=True)

@@ -20,14 +20,17 @@ ROOT = str(Path(__file__).parent.parent.parent)
 class WorkerProcess:
     """A process on a channel; `told` is called with each of its messages but the first, which says that it `serves`.
 
-    `ready` is set then, or when it has ended before.
+    `ready` is set then, or when it has ended before; `gone` is told its exit code, negative for a signal.
     """
 
-    def __init__(self, told: Callable[["WorkerProcess", Message], None]) -> None:
+    def __init__(
+        self, told: Callable[["WorkerProcess", Message], None], gone: Callable[["WorkerProcess", int], None]
+    ) -> None:
         self.ready = asyncio.Event()
         self.serves = False
         self.channel = Channel(self._heard, lambda: None)
         self._told = told
+        self._gone = gone
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -65,11 +68,16 @@ class WorkerProcess:
         self.serves = False
         self.channel.close()
         self.ready.set()
+        self._gone(self, code)
         return code
 
     def finish(self) -> None:
         """Tell it to finish what runs; a second time, to end at once."""
         self._signal(signal.SIGTERM)
+
+    def cut(self) -> None:
+        """Tell it to end at once, with resets, so that no answer under way looks whole."""
+        self.channel.send({"cut": True})
 
     def kill(self) -> None:
         """End it, whatever it does."""

@@ -6,7 +6,7 @@ import gc
 import os
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -30,7 +30,7 @@ from proxy.tokens.reuse import Reuse
 from proxy.tokens.source import TokenSource
 from proxy.way import Way
 from proxy.wire.client import ClientConnection
-from proxy.wire.clients import Clients
+from proxy.wire.clients import SETTLED, Client, Clients
 from proxy.wire.connection import Wire
 from proxy.wire.flow import Outbox
 from proxy.wire.listener import Listener
@@ -182,21 +182,35 @@ class App:
         self._put_in_force(fresh, sockets)
 
     async def drain(self) -> bool:
-        """Accept nothing new and finish what runs, for `drain_timeout`; then cut. Returns whether all was finished."""
+        """Accept nothing new and finish what runs, for `drain_timeout`; then cut. Returns whether all was finished.
+
+        Who has come, or was answered, within the last second is given one to ask: the request may be on its way.
+        """
         self.draining = True
         for door in self._doors:
             door.listener.close()
-        for client in self.clients:
-            client.leave()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self.config.server.drain_timeout):
-                await self.clients.gone()
+        within = self.config.server.drain_timeout
+        if recent := {client for client in self.clients if not client.busy and client.idle_for < SETTLED}:
+            self._leave(client for client in self.clients if client not in recent)
+            await self._gone(min(SETTLED, within))
+        self._leave(self.clients)
+        await self._gone(within)
         finished = not self.clients
         if finished:
             await asyncio.gather(*self._retiring, return_exceptions=True)
         await Leftovers.of(self.generation).log_out()
         await self.stop()
         return finished
+
+    def _leave(self, clients: Iterable[Client]) -> None:
+        for client in clients:
+            client.leave()
+
+    async def _gone(self, within: float) -> None:
+        """Wait until no client is left, for so many seconds at most."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                await self.clients.gone()
 
     async def stop(self) -> None:
         """End everything at once; nothing of it is left on the loop."""

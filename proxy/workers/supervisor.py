@@ -94,7 +94,7 @@ class Supervisor(App):
 
     # --- workers
     def _made(self) -> WorkerProcess:
-        worker = WorkerProcess(self._told, self._gone)
+        worker = WorkerProcess(self._told, self._ended)
         scrubbed = {route.credential for route in self.config.routes if route.scrub and route.credential}
         self._desks[worker] = Desk(self.sources, scrubbed, worker.channel.send)
         return worker
@@ -109,7 +109,7 @@ class Supervisor(App):
         if asked is not None and not asked.done():
             asked.set_result(None)
 
-    def _gone(self, worker: WorkerProcess, code: int) -> None:
+    def _ended(self, worker: WorkerProcess, code: int) -> None:
         """A worker has ended: what it has counted stays."""
         if self.draining:
             self._finished = self._finished and code == 0

@@ -6,16 +6,17 @@ import gc
 import os
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
 from proxy.certificate import Certificate
-from proxy.config.settings import Config, Server
+from proxy.config.settings import Config, Log, Server
 from proxy.core.address import Address, TcpAddress
 from proxy.core.events import Finished
 from proxy.core.hosts import Hosts
 from proxy.core.problem import NAME
+from proxy.core.snapshot import Snapshot
 from proxy.core.tls_events import TlsEvent
 from proxy.core.token_events import ClockJumped, TokenEvent
 from proxy.doors import Door, asks_anew, missing, open_beside, sorted_out
@@ -26,9 +27,10 @@ from proxy.process import raise_file_limit
 from proxy.tokens.cache import token_cache
 from proxy.tokens.drift import Drift
 from proxy.tokens.reuse import Reuse
+from proxy.tokens.source import TokenSource
 from proxy.way import Way
 from proxy.wire.client import ClientConnection
-from proxy.wire.clients import Clients
+from proxy.wire.clients import SETTLED, Client, Clients
 from proxy.wire.connection import Wire
 from proxy.wire.flow import Outbox
 from proxy.wire.listener import Listener
@@ -58,9 +60,14 @@ class Observers:
 
 
 class App:
-    """A gateway, on the running loop; what it has of one configuration is its `generation`."""
+    """A gateway, on the running loop; what it has of one configuration is its `generation`.
 
-    def __init__(self, config: Config, observers: Observers) -> None:
+    Its token sources are its own, or `lent`; one that does not `accept` leaves that to others.
+    """
+
+    accepts = True
+
+    def __init__(self, config: Config, observers: Observers, lent: Mapping[str, TokenSource] | None = None) -> None:
         loop = asyncio.get_running_loop()
         self.observers = observers
         self.draining = False
@@ -71,7 +78,7 @@ class App:
         # RFC 9110 §7.6.3: a name of its own for each gateway, so that one behind another is no loop.
         pseudonym = f"{NAME}-{os.urandom(4).hex()}".encode()
         cache = token_cache(loop, len(config.credentials))
-        self._common = Common(self.wire, cache, pseudonym, observers.token, observers.tls)
+        self._common = Common(self.wire, cache, pseudonym, observers.token, observers.tls, lent=lent)
         self.generation = made = Generation(config, self._common, verified(config, {}))
         self.drift = Drift(loop, time.time, self._clock_jumped)
         self.gateway = Gateway(self.wire, made.ways, made.judge, observers.finished)
@@ -175,21 +182,35 @@ class App:
         self._put_in_force(fresh, sockets)
 
     async def drain(self) -> bool:
-        """Accept nothing new and finish what runs, for `drain_timeout`; then cut. Returns whether all was finished."""
+        """Accept nothing new and finish what runs, for `drain_timeout`; then cut. Returns whether all was finished.
+
+        Who has come, or was answered, within the last second is given one to ask: the request may be on its way.
+        """
         self.draining = True
         for door in self._doors:
             door.listener.close()
-        for client in self.clients:
-            client.leave()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self.config.server.drain_timeout):
-                await self.clients.gone()
+        within = self.config.server.drain_timeout
+        if recent := {client for client in self.clients if not client.busy and client.idle_for < SETTLED}:
+            self._leave(client for client in self.clients if client not in recent)
+            await self._gone(min(SETTLED, within))
+        self._leave(self.clients)
+        await self._gone(within)
         finished = not self.clients
         if finished:
             await asyncio.gather(*self._retiring, return_exceptions=True)
         await Leftovers.of(self.generation).log_out()
         await self.stop()
         return finished
+
+    def _leave(self, clients: Iterable[Client]) -> None:
+        for client in clients:
+            client.leave()
+
+    async def _gone(self, within: float) -> None:
+        """Wait until no client is left, for so many seconds at most."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                await self.clients.gone()
 
     async def stop(self) -> None:
         """End everything at once; nothing of it is left on the loop."""
@@ -215,7 +236,8 @@ class App:
         address = bound(sock)
         listener = Listener(self.wire, sock, self.clients, self._accepted, self.observers.starved)
         listener.tls = self.generation.handshake if self.speaks_tls(address) else None
-        listener.start()
+        if self.accepts:
+            listener.start()
         return Door(wanted, address, listener)
 
     def _accepted(self, address: str) -> ClientConnection:
@@ -267,10 +289,22 @@ class App:
     async def _retire(self, old: Leftovers, waiting: Sequence[tuple[ClientConnection, Request]]) -> None:
         """End what only the generation before had; its sources last, once no request may ask them any more."""
         await old.quiet()
-        while any(client.unanswered is request for client, request in waiting):  # noqa: ASYNC110  an event for it would cost each request something
-            await asyncio.sleep(LOOK)
+        await self.unasked(waiting)
         await old.log_out(self.sources.values())
         await old.end()
+
+    async def unasked(self, waiting: Sequence[tuple[ClientConnection, Request]]) -> None:
+        """Wait until nobody asks the sources of the generation before: no request `waiting` since then is left."""
+        while any(client.unanswered is request for client, request in waiting):  # noqa: ASYNC110  an event for it would cost each request something
+            await asyncio.sleep(LOOK)
+
+    # --- what others count
+    async def others(self) -> Sequence[Snapshot]:
+        """Return what other processes of this gateway have counted."""
+        return ()
+
+    def adjust_log(self, settings: Log) -> None:
+        """Have other processes of this gateway write their log by these settings."""
 
 
 def injected(config: Config) -> frozenset[bytes]:

@@ -14,7 +14,9 @@ from proxy.wire.pool import Pool
 
 
 def traffic(app: App) -> Snapshot:
-    """Return what is open and under way."""
+    """Return what is open and under way; nothing of a process that leaves serving to others."""
+    if not app.accepts:
+        return {}
     return {
         **snapshot("iam_proxy_in_flight_requests", {(): app.gateway.in_flight}),
         **snapshot("iam_proxy_in_flight_requests_limit", {(): app.config.limits.max_in_flight}),

@@ -28,7 +28,7 @@ from proxy.tokens.cache import TokenCache
 from proxy.tokens.issuers import issuer_of
 from proxy.tokens.reuse import Reuse
 from proxy.tokens.shared import shared
-from proxy.tokens.source import Issuer
+from proxy.tokens.source import Issuer, TokenSource
 from proxy.tokens.store import Store, opened
 from proxy.trust import Trusts, trusts
 from proxy.way import Way
@@ -47,7 +47,10 @@ PoolKey = tuple[str, str, int, Verification, EgressProxy | None, int]
 
 @dataclass(frozen=True, slots=True)
 class Common:
-    """What outlives every configuration. `paces` has, by name, how the credentials before have logged in."""
+    """What outlives every configuration. `paces` has, by name, how the credentials before have logged in.
+
+    `lent` are token sources that are another's: with them a generation has none of its own, and no store.
+    """
 
     wire: Wire
     cache: TokenCache
@@ -55,6 +58,7 @@ class Common:
     token: Callable[[TokenEvent], None]
     tls: Callable[[TlsEvent], None]
     paces: dict[str, Pace] = field(default_factory=dict)
+    lent: Mapping[str, TokenSource] | None = None
 
 
 def verified(config: Config, known: Trusts) -> Trusts:
@@ -86,6 +90,8 @@ class Generation:
     # --- composition
     def _store(self, before: "Generation | None") -> Store | None:
         place = self.config.tokens.store
+        if self._common.lent is not None:
+            return None
         if before is not None and before.config.tokens.store == place:
             return before.store
         return None if place is None else opened(place)
@@ -100,6 +106,8 @@ class Generation:
         return certificate, Handshake(certificate, self._common.tls)
 
     def _sources(self, before: "Generation | None") -> dict[str, Reuse]:
+        if self._common.lent is not None:
+            return {}
         used = {route.credential for route in self.config.routes}
         credentials = self.config.credentials
         return {name: self._source(credential, before) for name, credential in credentials.items() if name in used}
@@ -132,7 +140,8 @@ class Generation:
         pool = self._pool(route, before)
         if route.credential is None:
             return Way(rules, pool, self.limits, pseudonym)
-        source, credential = self.sources[route.credential], self.config.credentials[route.credential]
+        sources: Mapping[str, TokenSource] = self.sources if self._common.lent is None else self._common.lent
+        source, credential = sources[route.credential], self.config.credentials[route.credential]
         return Way(rules, pool, self.limits, pseudonym, source, credential.reject)
 
     def _pool(self, route: Route, before: "Generation | None") -> Pool:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 import structlog
 
@@ -14,18 +14,16 @@ from proxy.app import App, Observers
 from proxy.client_keys import KeyWatch
 from proxy.config.build import beyond_loopback
 from proxy.config.settings import Admin, Config
-from proxy.core import redact
 from proxy.core.address import Address
 from proxy.core.events import Finished
 from proxy.core.hosts import Hosts
-from proxy.core.injection import Place
 from proxy.core.keys import Keys
-from proxy.core.route import Route
 from proxy.core.token_events import TokenEvent
 from proxy.errors import ConfigError
 from proxy.life import Signals
 from proxy.listen import bound, open_socket
 from proxy.log import Output
+from proxy.log.access import hidden_parameters
 from proxy.metrics import Metrics
 from proxy.reload import content_of
 from proxy.reloading import reloading
@@ -34,6 +32,7 @@ from proxy.telling import starved, tell, tell_admin_key, tell_of_tls
 from proxy.token_socket import Offer, offers
 from proxy.token_socket import listen as hand_out
 from proxy.view import AppView
+from proxy.workers.supervisor import Supervisor
 
 # What the end may take besides the drain, in seconds: logouts, and whatever is cut.
 STOP_TIME = 10.0
@@ -95,7 +94,7 @@ class Rest:
         """Go by the configuration that a gateway has now."""
         config = app.config
         self._output.adjust(config.log)
-        self._output.access.hidden = redact.NAMES | injected(config.routes)
+        self._output.access.hidden = hidden_parameters(route.injection for route in config.routes)
         self.offered = offers(config.routes, app.sources)
         if self.guard is not None:
             self.guard.follow(app.hosts, config.admin.allow)
@@ -126,7 +125,8 @@ async def gateway(
         metrics.token(event)
         tell(event)
 
-    app = App(config, Observers(finished, token, tell_of_tls, starved, lambda _: rest.follow(app)))
+    make = App if config.server.workers == 1 else Supervisor
+    app = make(config, Observers(finished, token, tell_of_tls, starved, lambda _: rest.follow(app)))
     rest.follow(app)
     async with contextlib.AsyncExitStack() as stack:
         if admin_socket is None and config.admin.listen is not None:
@@ -157,8 +157,3 @@ async def guarded(admin: Admin, hosts: Hosts) -> AsyncIterator[Guard]:
         yield Guard(hosts, admin.allow, keys)
     finally:
         await watch.close()
-
-
-def injected(routes: Iterable[Route]) -> frozenset[bytes]:
-    """Return the names of the query parameters that carry credentials, as a log compares them."""
-    return frozenset(redact.folded(route.injection.name) for route in routes if route.injection.place is Place.QUERY)

@@ -34,26 +34,28 @@ class AppView:
         states = {name: source.state for name, source in self._app.sources.items()}
         return {name: reason(state) for name, state in states.items() if not state.live}
 
-    def status(self) -> Mapping[str, Any]:
+    async def status(self) -> Mapping[str, Any]:
         """Return what `/status` shows."""
         app = self._app
+        under_way = summed((figures.traffic(app), *await app.others()))
         return {
             "version": __version__,
             "uptime_seconds": round(time.time() - self._began, 1),
             "listen": [str(address) for address in app.addresses],
-            "connections": len(app.clients),
-            "in_flight": app.gateway.in_flight,
+            "connections": total(under_way, "iam_proxy_client_connections"),
+            "in_flight": total(under_way, "iam_proxy_in_flight_requests"),
             "credentials": {name: self._credential(source.state) for name, source in app.sources.items()},
             "routes": [route(way) for way in app.ways],
         }
 
-    def snapshot(self) -> Snapshot:
-        """Return every series of this process."""
+    async def snapshot(self) -> Snapshot:
+        """Return every series of this gateway, of all its processes."""
         states = {name: source.state for name, source in self._app.sources.items()}
         return summed(
             (
                 self._metrics.snapshot(),
                 figures.traffic(self._app),
+                *await self._app.others(),
                 figures.tokens(states, self._app.wire.loop.time()),
                 snapshot("iam_proxy_log_lines_dropped_total", {(): self._output.dropped}),
                 figures.build(),
@@ -61,11 +63,11 @@ class AppView:
             )
         )
 
-    def metrics(self) -> bytes:
+    async def metrics(self) -> bytes:
         """Return the exposition for Prometheus."""
         from proxy.admin.exposition import exposition  # noqa: PLC0415  only a scrape needs prometheus_client
 
-        return exposition(self.snapshot())
+        return exposition(await self.snapshot())
 
     def log(self) -> Mapping[str, Any]:
         """Return how the log is written now, and how many lines could not be."""
@@ -74,6 +76,7 @@ class AppView:
     def adjust_log(self, changes: Mapping[str, Any]) -> None:
         """Write the log differently from now on. Raises ConfigError."""
         self._output.adjust(changed_log(self._output.settings, changes))
+        self._app.adjust_log(self._output.settings)
 
     async def refresh(self, credential: str) -> Mapping[str, Any] | None:
         """Log in anew; return the credential's state, or None for an unknown one. Raises LoginError."""
@@ -109,6 +112,11 @@ class AppView:
             "logins": dict(state.logins),
             "refreshes": dict(state.refreshes),
         }
+
+
+def total(snapshot: Snapshot, name: str) -> int:
+    """Return the value of a metric without labels."""
+    return sum(int(value) for _, value in snapshot.get(name, ()) if not isinstance(value, list))
 
 
 def reason(state: TokenState) -> str:

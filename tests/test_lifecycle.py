@@ -30,6 +30,7 @@ class Platform:
     login: asyncio.Event = field(default_factory=asyncio.Event)
     logins: int = 0
     refused: int = 0
+    dead: set[bytes] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.login.set()
@@ -46,7 +47,8 @@ class Platform:
             else:
                 if arrived.line.startswith(b"GET /slow"):
                     await self.answers.wait()
-                await visit.send(OK if b"Bearer t" in arrived.head else UNAUTHORIZED)
+                dead = any(b"Bearer %b\r" % token in arrived.head for token in self.dead)
+                await visit.send(OK if b"Bearer t" in arrived.head and not dead else UNAUTHORIZED)
 
     async def _token(self, arrived: Arrived) -> bytes:
         self.logins += 1
@@ -119,10 +121,10 @@ async def running(folder: Path, *more: str, server: str = "") -> AsyncIterator[R
         file.write_text(text(origin.port, *more, server=server))
         file.chmod(0o600)
         async with program("run", folder=folder) as gateway:
-            port = int((await gateway.event("listening"))["address"].rpartition(":")[2])
-            admin = (await gateway.event("admin listening"))["address"]
-            await gateway.event("login succeeded")
-            yield Running(gateway, platform, origin, file, port, admin)
+            events = ("listening", "admin listening", "login succeeded")  # with workers the login comes first
+            told = {fact["event"]: fact for fact in [await gateway.event(*events) for _ in events]}
+            port = int(told["listening"]["address"].rpartition(":")[2])
+            yield Running(gateway, platform, origin, file, port, told["admin listening"]["address"])
 
 
 # --- stopping
@@ -215,7 +217,7 @@ class Load:
     """Clients that ask one request after the other, all the time; some on a new connection each time."""
 
     it: Running
-    tls: ssl.SSLContext
+    tls: ssl.SSLContext | None = None
     answered: int = 0
     failures: list[object] = field(default_factory=list)
     news: asyncio.Event = field(default_factory=asyncio.Event)

@@ -27,11 +27,11 @@ class View(Protocol):
         """Return the reason for each credential that is not live; empty when the gateway is ready."""
         ...
 
-    def status(self) -> Mapping[str, Any]:
+    async def status(self) -> Mapping[str, Any]:
         """Return what `/status` shows."""
         ...
 
-    def metrics(self) -> bytes:
+    async def metrics(self) -> bytes:
         """Return the exposition for Prometheus."""
         ...
 
@@ -130,13 +130,13 @@ async def readyz(request: web.Request) -> web.Response:
 
 async def status(request: web.Request) -> web.Response:
     """Everything there is to tell."""
-    return answer(200, request.app[VIEW].status())
+    return answer(200, await request.app[VIEW].status())
 
 
 async def metrics(request: web.Request) -> web.Response:
     """The counters."""
     headers = {**NO_STORE, "Server": NAME, "Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
-    return web.Response(body=request.app[VIEW].metrics(), headers=headers)
+    return web.Response(body=await request.app[VIEW].metrics(), headers=headers)
 
 
 async def refresh(request: web.Request) -> web.Response:

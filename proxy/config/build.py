@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
-from types import MappingProxyType
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -63,14 +62,14 @@ class Build:
         limits, access = cast("schema.Limits", self.sections["limits"]), cast("schema.Access", self.sections["access"])
         return Config(
             routes=tuple(routes.values()),
-            credentials=MappingProxyType(made),
-            server=Server(server.listen, server.drain_timeout, tls),
+            credentials=made,
+            server=Server(server.listen, server.drain_timeout, tls, server.workers),
             admin=Admin(admin.listen, admin.allow, admin.key, admin.quit),
             access=Access(
                 access.allow,
                 access.allowed_hosts,
                 access.cors_origins,
-                MappingProxyType(client_keys(access)),
+                client_keys(access),
                 access.trusted_proxies,
             ),
             limits=Limits(

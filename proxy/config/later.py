@@ -9,7 +9,6 @@ ANY = "*"  # every name, or every index
 
 # The one value that is taken, and what to say of any other.
 LATER: dict[Path, tuple[object, str]] = {
-    ("server", "workers"): (1, "this version runs one process"),
     ("admin", "inspector"): (False, "there is no inspector in this version"),
 }
 

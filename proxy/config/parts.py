@@ -5,6 +5,7 @@ No message has the value in it: what was put into the wrong place may be a secre
 
 import importlib.util
 import ipaddress
+import os
 import re
 from collections.abc import Sequence
 from urllib.parse import parse_qsl, urlsplit
@@ -18,6 +19,8 @@ from proxy.core.store import StoreFile, StorePlace, StoreServer
 from proxy.errors import PathDenied
 
 PORTS = 65_535
+# More are a mistake: no machine has so many cores to spare for this.
+MOST_WORKERS = 256
 # RFC 9110 §5.6.2: what names of methods, fields and cookies are made of.
 WORD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 # What of the client's own parameters a URL may carry: the authorities that the server is verified with, and a
@@ -54,6 +57,17 @@ def tcp_address(value: object) -> TcpAddress:
     if isinstance(found, UnixAddress):
         raise ValueError("is a Unix socket; expected HOST:PORT")  # noqa: TRY004  one kind for all
     return found
+
+
+def workers(value: object) -> int:
+    """Return how many processes are to serve: a number, or with "auto" one for each core that this one may use."""
+    if value == "auto":
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST_WORKERS:
+        raise ValueError(f'is no number of processes; expected 1 to {MOST_WORKERS}, or "auto"')
+    if value > 1 and not hasattr(os, "fork"):
+        raise ValueError("is more than this system can do: one process alone can serve here")
+    return value
 
 
 def unix_address(value: object) -> UnixAddress | None:

@@ -100,7 +100,9 @@ class Server(Section):
         'an address or a list: "H:P", "[::1]:P", "unix:/run/iam-proxy.sock" (mode 0600); port 0: any free one',
         default="127.0.0.1:8080",
     )
-    workers: Later = item('processes, or "auto"', default=1)
+    workers: Annotated[int, BeforeValidator(parts.workers)] = item(
+        'processes that serve, or "auto": one for each core; one login for all of them', default=1
+    )
     drain_timeout: Duration = item("what runs may take that long to finish when the gateway ends", default="30s")
     tls: Tls | None = item(
         '{ cert = "…", key = "…", client_ca = "…" }: TLS towards clients, by files in PEM that are read anew when they '

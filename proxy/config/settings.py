@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Literal
 
 from proxy.config.certificates import Certificates
@@ -21,11 +20,15 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """`[server]`; `drain_timeout` in seconds. With `tls` it is spoken on every address that is no Unix socket."""
+    """`[server]`; `drain_timeout` in seconds. With `tls` it is spoken on every address that is no Unix socket.
+
+    `workers` is how many processes serve.
+    """
 
     listen: tuple[Address, ...] = (TcpAddress("127.0.0.1", 8080),)
     drain_timeout: float = 30.0
     tls: Certificates | None = None
+    workers: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ class Config:
     """Everything the gateway was told. `warnings` are lines for the log at start; `source` names the file, if any."""
 
     routes: tuple[Route, ...]
-    credentials: Mapping[str, Credential] = field(default_factory=lambda: MappingProxyType({}))
+    credentials: Mapping[str, Credential] = field(default_factory=dict)
     server: Server = Server()
     admin: Admin = Admin()
     access: Access = Access()

@@ -3,7 +3,6 @@
 import ipaddress
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 from proxy.core.secret import SecretSource
 
@@ -33,7 +32,7 @@ class Access:
     allow: tuple[Network, ...] = LOOPBACK
     allowed_hosts: frozenset[bytes] = frozenset()
     cors_origins: frozenset[bytes] = frozenset()
-    client_keys: Mapping[str, SecretSource] = field(default_factory=lambda: MappingProxyType({}))
+    client_keys: Mapping[str, SecretSource] = field(default_factory=dict)
     trusted_proxies: tuple[Network, ...] = ()
 
     def allows(self, peer: str) -> bool:

@@ -1,6 +1,6 @@
 """How much the gateway takes, in bytes and counts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -25,6 +25,14 @@ class Limits:
     def max_body(self) -> float:
         """The greatest body, in bytes; infinite where there is no limit."""
         return self.max_body_size or float("inf")
+
+    def share(self, workers: int) -> "Limits":
+        """Return what each of so many processes may take, so that all of them together take what is configured."""
+        connections, in_flight, origin = (
+            max(1, -(-limit // workers))
+            for limit in (self.max_connections, self.max_in_flight, self.max_origin_connections)
+        )
+        return replace(self, max_connections=connections, max_in_flight=in_flight, max_origin_connections=origin)
 
     def connections(self, origins: int, files: float) -> int:
         """Return how many clients a process that may open so many `files` accepts: no more than there are files for.

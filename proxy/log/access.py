@@ -1,11 +1,12 @@
 """The line of a finished exchange. It is written for every request, so it goes past the processors."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from proxy.core import redact
 from proxy.core.events import Finished
+from proxy.core.injection import Injection, Place
 from proxy.log.console import Console
 from proxy.log.lines import json_line
 from proxy.log.writer import Writer
@@ -14,6 +15,11 @@ from proxy.log.writer import Writer
 CLIENT_ERROR, SERVER_ERROR = 400, 500
 # Methods are short; a longer one is shown by its beginning.
 SHOWN = 64
+
+
+def hidden_parameters(injections: Iterable[Injection]) -> frozenset[bytes]:
+    """Return the names of query parameters whose values no log shows: those that carry credentials are among them."""
+    return redact.NAMES | {redact.folded(each.name) for each in injections if each.place is Place.QUERY}
 
 
 class AccessLog:

@@ -103,7 +103,12 @@ class Reuse:
     @property
     def listening(self) -> bool:
         """Whether `accepted` needs to be called: use extends the token's life, or refusals are doubtful."""
-        return self._slides or self._unproven is not None or self._doubt.doubtful
+        return self._slides or self.doubtful
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether a refusal of the current token may not be believed."""
+        return self._unproven is not None or self._doubt.doubtful
 
     @property
     def hidden(self) -> tuple[Secret, ...]:

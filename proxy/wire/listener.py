@@ -53,8 +53,12 @@ class Listener:
         self._wire.sweep.watched.add(self)
         self._resume()
 
+    def fileno(self) -> int:
+        """Return the descriptor of its socket."""
+        return self._sock.fileno()
+
     def close(self) -> None:
-        """Accept nobody any more; whoever is not connected in full yet is let go."""
+        """Accept nobody any more; who is not connected in full yet is a client like the others."""
         if not self._open:
             return
         self._open = False
@@ -62,8 +66,6 @@ class Listener:
             self._wire.loop.remove_reader(self._sock)
         self._wire.sweep.watched.discard(self)
         self._sock.close()
-        for task in self._joining:
-            task.cancel()
 
     # --- room
     def _resume(self) -> None:

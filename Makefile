@@ -49,8 +49,8 @@ imports: $(VENV)/.installed-dev
 	@$(BIN)/lint-imports
 
 unit: tools $(VENV)/.installed-dev $(OIDC)/node_modules/.installed
-	@echo "== pytest, with branch coverage"
-	@$(BIN)/python -m pytest -m "not long" --cov --cov-report=term
+	@echo "== pytest in two processes, with branch coverage"
+	@$(BIN)/python -m pytest -m "not long" -n 2 --dist loadfile --cov --cov-report=term
 
 audit: $(AUDIT)/.installed  ## look every locked package up among known vulnerabilities: needs pip-audit's advisory service
 	@echo "== pip-audit"

@@ -60,7 +60,7 @@ class Metrics:
         self.login_durations = Histogram()
         self.refreshes: Counter[tuple[str, str]] = Counter()
         self.store_errors: Counter[tuple[str]] = Counter()
-        self.reloads: Counter[tuple[str]] = Counter()
+        self.reloads = Counter({("succeeded",): 0, ("refused",): 0})
         self.reload_refused = False  # the last one
 
     def finished(self, fact: Finished) -> None:

@@ -2,19 +2,23 @@
 
 import asyncio
 import inspect
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
+from itertools import chain
 from typing import Any, cast
 
 import pytest
 import uvloop
 
-from tests.canary.watch import FOUND, LOOKED_AT, Watch
+from tests.canary.watch import FOUND, Watch
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 # No test waits for longer than this, in seconds: a hang is a failure with a name.
 LIMIT = 60.0
 LONG_LIMIT = 600.0
+# What a test notes about itself: a line to be printed at the end of the run, and how much of it was searched.
+TOLD, SEARCHED = "told", "searched"
 # What was cancelled or closed needs some turns of the loop to end.
 TURNS = 100
 
@@ -51,16 +55,24 @@ def loop_factory(request: pytest.FixtureRequest) -> LoopFactory:
 
 
 @pytest.fixture(autouse=True)
-def watch() -> Iterator[Watch]:
+def watch(request: pytest.FixtureRequest) -> Iterator[Watch]:
     """See that nothing that a test's gateways say tells a secret that they were given."""
     watch = Watch()
     with pytest.MonkeyPatch.context() as patch:
         watch.listen(patch)
         yield watch
-    LOOKED_AT.update(tests=1, secrets=len(watch.given), texts=len(watch.said), bytes=sum(map(len, watch.said)))
+    request.node.user_properties.append((SEARCHED, watch.counts))
     assert watch.hits() == {}, FOUND
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Tell how much was searched for secrets: each hit has failed its test."""
-    terminalreporter.write_line("searched for secrets: " + ", ".join(f"{LOOKED_AT[what]} {what}" for what in LOOKED_AT))
+    """Print what tests wanted told, and how much was searched for secrets: each hit has failed its test."""
+    searched: Counter[str] = Counter()
+    for report in chain.from_iterable(terminalreporter.stats.values()):
+        if isinstance(report, pytest.TestReport) and report.when == "teardown":  # it has all that the test noted
+            for name, value in report.user_properties:
+                if name == SEARCHED and isinstance(value, dict):
+                    searched.update(value)
+                elif name == TOLD:
+                    terminalreporter.write_line(str(value))
+    terminalreporter.write_line("searched for secrets: " + ", ".join(f"{searched[what]} {what}" for what in searched))

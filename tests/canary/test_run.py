@@ -5,7 +5,7 @@ import contextlib
 import re
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -18,7 +18,7 @@ from tests.canary.marks import CANARIES, HIDDEN, SECRETS, TOKENS
 from tests.canary.platform import Platform
 from tests.canary.scene import KINDS, Process, configuration, defective
 from tests.canary.search import Search, halves
-from tests.canary.watch import LOOKED_AT
+from tests.conftest import SEARCHED
 from tests.fakes.authority import Authority
 from tests.fakes.origin import raw_origin
 from tests.fakes.redis import RedisServer, redis_server
@@ -127,7 +127,9 @@ async def kept(redis: RedisServer) -> list[bytes]:
 
 
 @pytest.mark.parametrize(("log", "shared"), [("json", False), ("console", True)])
-async def test_a_whole_run_tells_nothing(*, log: str, shared: bool, tmp_path: Path) -> None:
+async def test_a_whole_run_tells_nothing(
+    *, log: str, shared: bool, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     """Every kind of credential, every failure, every own answer, at level debug, with a store in a file or a Redis."""
     folder = tmp_path / "gateway"
     folder.mkdir()
@@ -147,7 +149,7 @@ async def test_a_whole_run_tells_nothing(*, log: str, shared: bool, tmp_path: Pa
     assert b"Traceback" not in gateway.said
     for event in (b"Task exception was never retrieved", b"Exception in callback", b"draining"):
         assert event in gateway.said
-    LOOKED_AT.update(said.counted())
+    record_property(SEARCHED, said.counted())
 
 
 def test_what_a_run_tells_is_found(tmp_path: Path) -> None:

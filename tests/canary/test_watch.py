@@ -81,7 +81,11 @@ async def test_a_page_of_the_admin_listener_is_heard(path: str, watch: Watch, mo
     """Whatever it shows."""
     pages = {"/status": "status", "/readyz": "unready", "/metrics": "metrics"}
     shown: object = b"canary-of-the-watch" if path == "/metrics" else {"x": json.dumps({"x": SECRET})}
-    monkeypatch.setattr(AppView, pages[path], lambda _: shown)
+
+    async def later(_: AppView) -> object:
+        return shown
+
+    monkeypatch.setattr(AppView, pages[path], (lambda _: shown) if path == "/readyz" else later)
     Secret(SECRET)
     async with raw_origin(Platform().visit) as origin, running(config(origin.port)) as app, admin_of(app) as admin:
         assert SECRET in (await admin.get(path))[1]

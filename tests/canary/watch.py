@@ -4,7 +4,6 @@ The doors by which secrets come in (`Secret`, `Token`) and words go out (the log
 exceptions) are listened at while a test runs, so that no test has to do anything for it.
 """
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,8 +26,6 @@ from tests.canary.search import Search, octets
 SHORTEST = 6
 # What a test fails with whose gateways told a secret.
 FOUND = "a secret has come out"
-# How much has been searched since the tests began.
-LOOKED_AT: Counter[str] = Counter()
 OURS = (
     errors.GatewayError,
     errors.ConfigError,
@@ -49,6 +46,16 @@ class Watch:
         """Take note of words."""
         for each in words:
             self.said.add(each if isinstance(each, bytes) else octets(str(each)))
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How much there is to search, for the line at the end of a run."""
+        return {
+            "tests": 1,
+            "secrets": len(self.given),
+            "texts": len(self.said),
+            "bytes": sum(map(len, self.said)),
+        }
 
     def hits(self) -> dict[str, bytes]:
         """Return the secrets that have come out, each with a text that tells it."""

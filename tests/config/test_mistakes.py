@@ -43,6 +43,7 @@ NO_SOCKET = (
     'is no Unix socket; expected "unix:/path": who can connect is handed tokens, and only a file has a mode that keeps '
     "others out"
 )
+PROCESSES = 'is no number of processes; expected 1 to 256, or "auto"'
 NOT_YET = "not yet supported; "
 
 # What stands behind GOOD (from line 8 on), and what is said of it.
@@ -62,8 +63,9 @@ BEHIND = {
     '[server]\ndrain_timeout = "0s"': "F:9: server.drain_timeout: must be longer than nothing",
     '[server]\ndrian_timeout = "5s"': "F:9: server.drian_timeout: unknown key; did you mean drain_timeout?",
     "[server]\nxyzzy = 1": "F:9: server.xyzzy: unknown key",
-    "[server]\nworkers = 2": f"F:9: server.workers: {NOT_YET}this version runs one process",
-    '[server]\nworkers = "auto"': f"F:9: server.workers: {NOT_YET}this version runs one process",
+    "[server]\nworkers = 0": f"F:9: server.workers: {PROCESSES}",
+    '[server]\nworkers = "all"': f"F:9: server.workers: {PROCESSES}",
+    "[server]\nworkers = true": f"F:9: server.workers: {PROCESSES}",
     '[server]\ntls = { cert = "c" }': "F:9: server.tls.key: missing",
     '[server]\ntls = { cert = "c", key = "k", ca = "a" }': "F:9: server.tls.ca: unknown key",
     '[server]\ntls = "cert.pem"': "F:9: server.tls: is not a table",

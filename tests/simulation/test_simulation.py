@@ -3,14 +3,18 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import reduce
 from itertools import pairwise
 
 import pytest
 
+from tests.conftest import TOLD
 from tests.simulation.scenario import FAULTS, REQUESTS
 from tests.simulation.summary import Summary, loaded
 from tests.simulation.world import run
+
+Note = Callable[[str, object], None]
 
 
 def started(*arguments: str, **more: str) -> "subprocess.Popen[str]":
@@ -36,10 +40,9 @@ def summary(first: int, count: int) -> Summary:
     return reduce(Summary.__add__, (loaded(told(process)) for process in running))
 
 
-def look(found: Summary, seeds: int, capsys: pytest.CaptureFixture[str]) -> None:
-    """Print the counts, and see that nothing failed and that all of them were run."""
-    with capsys.disabled():
-        print(f"\nsimulation: {found}")  # noqa: T201  the counts are wanted
+def look(found: Summary, seeds: int, record_property: Note) -> None:
+    """Have the counts printed, and see that nothing failed and that all of them were run."""
+    record_property(TOLD, f"simulation: {found}")
     again = [f"python -m tests.simulation {seed} --verbose: {broken}" for seed, broken in found.failed.items()]
     assert not again, "\n".join(again)
     assert found.seeds == seeds
@@ -47,15 +50,15 @@ def look(found: Summary, seeds: int, capsys: pytest.CaptureFixture[str]) -> None
     assert found.faults.total() >= seeds * FAULTS
 
 
-def test_2000_seeds(capsys: pytest.CaptureFixture[str]) -> None:
+def test_2000_seeds(record_property: Note) -> None:
     """Each with at least 50 requests and 3 faults, on virtual time."""
-    look(summary(0, 2_000), 2_000, capsys)
+    look(summary(0, 2_000), 2_000, record_property)
 
 
 @pytest.mark.long
-def test_10000_seeds(capsys: pytest.CaptureFixture[str]) -> None:
+def test_10000_seeds(record_property: Note) -> None:
     """Others than those that are always run."""
-    look(summary(1_000_000, 10_000), 10_000, capsys)
+    look(summary(1_000_000, 10_000), 10_000, record_property)
 
 
 @pytest.mark.parametrize("seed", [3, 14, 159])

@@ -109,7 +109,7 @@ WAY = {
     "egress-words": Removal(
         "raise EgressFailed(words.format(status), cause", "raise EgressFailed(head.decode(), cause"
     ),
-    "others-token": Removal("self.sources[route.credential],", "next(iter(self.sources.values())),"),
+    "others-token": Removal("= sources[route.credential],", "= next(iter(sources.values())),"),
     "cookies": Removal(
         "        return self._referral.lines(lines, request.host, request.scheme)",
         "        cookies = [line for line in lines if line.lower().startswith(b'set-cookie:')]\n"
@@ -166,7 +166,7 @@ FLOOD = {
     "requests": Removal(
         "        if in_flight > self.fairness.half and not self.fairness", "        if False and not self.fairness"
     ),
-    "half": Removal("return modest or now >= self._others_first", "return True"),
+    "half": Removal("and (modest or now >= self._others_first)", ""),
     "connections": Removal("return max(0, self.limit - len(self._open))", "return sys.maxsize"),
     "most-first": Removal("(gone - share.connections, -idle_for, which)", "(0, -idle_for, which)"),
     "large-head": Removal(
@@ -177,8 +177,7 @@ FLOOD = {
     "slow-head": Removal("        if data and not self._head:", "        if data:"),
     "large-body": Removal("        if self._body.size + self._left > self._max_body:", "        if False:"),
     "origin-flood": Removal(
-        "        if self.open >= self._limit or self._spoken_for:\n            connection",
-        "        if False:\n            connection",
+        "if self.open >= self._limit or self._spoken_for or self._held[share] >= self._most:", "if False:"
     ),
     "logins": Removal("if len(self.charges) == BUDGET else -math.inf", "if False else -math.inf"),
     "blind": Removal(

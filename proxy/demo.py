@@ -98,6 +98,7 @@ def _settings(platform: TcpAddress) -> Config:
             "IAM_PROXY_UPSTREAM": f"http://{platform}",
             "IAM_PROXY_APIKEY": "demo-key",
             "IAM_PROXY_SECRETKEY": "demo-secret",
+            "IAM_PROXY__ADMIN__INSPECTOR": "true",
         }
     )
 

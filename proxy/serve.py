@@ -5,11 +5,11 @@ import contextlib
 import math
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import structlog
 
-from proxy.admin.listener import listen
+from proxy.admin.listener import Extend, listen
 from proxy.app import App, Observers
 from proxy.config.settings import Config
 from proxy.core.address import Address, TcpAddress
@@ -72,6 +72,7 @@ async def gateway(
     Raises StartError.
     """
     metrics = Metrics()
+    watching: list[Callable[[TokenEvent], None]] = []
     access = AccessLog(output.writer, output.console if output.people else None, every=config.log.access)
 
     def finished(fact: Finished) -> None:
@@ -82,13 +83,22 @@ async def gateway(
     def token(event: TokenEvent) -> None:
         metrics.token(event)
         tell(event)
+        for watch in watching:
+            watch(event)
 
     app = App(config, Observers(finished, token, tell_of_tls, starved))
+    extend: Extend = lambda _: None  # noqa: E731  nothing is added
+    if config.admin.inspector:
+        from proxy.inspecting import inspector_of  # noqa: PLC0415  off, it costs nothing
+
+        inspector = inspector_of(app)
+        watching.append(inspector.capture.logins.token)
+        extend = inspector.extend
     async with contextlib.AsyncExitStack() as stack:
         if admin_socket is None and config.admin.listen is not None:
             admin_socket = open_socket(config.admin.listen)
         if admin_socket is not None:
-            runner = await listen(AppView(app, metrics), admin_socket, app.hosts)
+            runner = await listen(AppView(app, metrics), admin_socket, app.hosts, extend)
             stack.push_async_callback(runner.cleanup)
         stack.push_async_callback(app.stop)
         await app.start(sockets)

@@ -2,7 +2,7 @@
 
 import json
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, Protocol
 
@@ -42,10 +42,11 @@ class View(Protocol):
 
 VIEW = web.AppKey("view", View)
 HOSTS = web.AppKey("hosts", Hosts)
+Extend = Callable[[web.Application], object]
 
 
-def application(view: View, hosts: Hosts) -> web.Application:
-    """Return the admin application, which answers to these names."""
+def application(view: View, hosts: Hosts, extend: Extend = lambda _: None) -> web.Application:
+    """Return the admin application, which answers to these names; `extend` adds routes to it."""
     app = web.Application(middlewares=[guarded], client_max_size=MAX_BODY)
     app[VIEW] = view
     app[HOSTS] = hosts
@@ -58,6 +59,7 @@ def application(view: View, hosts: Hosts) -> web.Application:
             web.post("/refresh/{name}", refresh),
         ]
     )
+    extend(app)
     return app
 
 
@@ -134,9 +136,9 @@ async def refresh(request: web.Request) -> web.Response:
     return fault(404, "not_found") if state is None else answer(200, state)
 
 
-async def listen(view: View, sock: socket.socket, hosts: Hosts) -> web.AppRunner:
+async def listen(view: View, sock: socket.socket, hosts: Hosts, extend: Extend = lambda _: None) -> web.AppRunner:
     """Serve the admin application on a bound socket; the caller cleans the runner up."""
-    runner = web.AppRunner(application(view, hosts), access_log=None, shutdown_timeout=1.0)
+    runner = web.AppRunner(application(view, hosts, extend), access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     await web.SockSite(runner, sock).start()
     return runner

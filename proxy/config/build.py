@@ -63,7 +63,7 @@ class Build:
             routes=tuple(routes.values()),
             credentials=MappingProxyType(made),
             server=Server(server.listen, server.drain_timeout, tls),
-            admin=Admin(admin.listen),
+            admin=Admin(admin.listen, inspector=admin.inspector),
             access=Access(
                 access.allow,
                 access.allowed_hosts,
@@ -111,6 +111,17 @@ class Build:
                     self.mistake(("server", "listen"), f"{address} is reached from beyond this machine; {words}")
         if admin is not None and admin.listen is not None and beyond_loopback(admin.listen):
             self.mistake(("admin", "listen"), "not yet supported; the admin listener answers loopback alone")
+        if admin is not None and admin.inspector:
+            self._inspector(admin)
+
+    def _inspector(self, admin: schema.Admin) -> None:
+        """See that the inspector shows traffic to those alone who may see it."""
+        path = ("admin", "inspector")
+        if admin.listen is None:
+            self.mistake(path, "has no place to be seen at: admin.listen is empty; expected an address there")
+        elif beyond_loopback(admin.listen) and admin.key is None:
+            words = "would show the traffic to everybody who reaches it; write admin.key, or listen on 127.0.0.1"
+            self.mistake(path, f"{admin.listen} is reached from beyond this machine and {words}")
 
     def _tls(self) -> Certificates | None:
         server = cast("schema.Server | None", self.sections["server"])

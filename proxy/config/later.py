@@ -12,7 +12,6 @@ LATER: dict[Path, tuple[object, str]] = {
     ("server", "workers"): (1, "this version runs one process"),
     ("admin", "allow"): (["loopback"], "the admin listener answers loopback alone"),
     ("admin", "key"): (None, "the admin listener answers loopback alone"),
-    ("admin", "inspector"): (False, "there is no inspector in this version"),
     ("admin", "quit"): (False, "end the gateway with SIGTERM"),
     ("log", "sample"): (1.0, "this version logs every request, or none"),
 }

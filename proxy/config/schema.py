@@ -110,7 +110,9 @@ class Admin(Section):
     )
     allow: Later = item("as access.allow, for this listener", default=["loopback"])
     key: Later = item("a secret; needed beyond loopback", default=None)
-    inspector: Later = item("the traffic inspector page", default=False)
+    inspector: bool = item(
+        "a page at GET / that shows what passes, without secrets; beyond loopback it needs admin.key", default=False
+    )
     quit: Later = item("POST /quit", default=False)
 
 

@@ -32,6 +32,7 @@ class Admin:
     """`[admin]`; None turns the listener off."""
 
     listen: Address | None = TcpAddress("127.0.0.1", 9901)
+    inspector: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,9 @@ BEHIND = {
     '[server]\ntls = { cert = "c", key = "k", ca = "a" }': "F:9: server.tls.ca: unknown key",
     '[server]\ntls = "cert.pem"': "F:9: server.tls: is not a table",
     '[admin]\nlisten = "0.0.0.0:9"': f"F:9: admin.listen: {NOT_YET}the admin listener answers loopback alone",
-    "[admin]\ninspector = true": f"F:9: admin.inspector: {NOT_YET}there is no inspector in this version",
+    '[admin]\ninspector = true\nlisten = ""': "F:9: admin.inspector: has no place to be seen at: admin.listen is empty; "
+    "expected an address there",
+    '[admin]\ninspector = "yes"': "F:9: admin.inspector: is not a truth value; expected true or false",
     '[admin]\nkey = "hunter2"': f"F:9: admin.key: {NOT_YET}the admin listener answers loopback alone",
     '[access]\nallow = "any"': 'F:9: access.allow: is not a list of networks; expected "loopback", "private", "any" or '
     'networks such as "10.0.0.0/8"',

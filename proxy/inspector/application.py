@@ -132,6 +132,7 @@ class Inspector:
         entries = ring.before(before, min(number(request.query.get("most"), ROWS), ROWS))
         return answer(
             {
+                "boot": self.feed.boot,
                 "rows": [row(entry) for entry in entries],
                 "kept": len(ring),
                 "bytes": ring.size,
@@ -154,7 +155,7 @@ class Inspector:
         if len(self.feed) >= PAGES:
             return answer({"error": f"{PAGES} pages are open already"}, HTTPStatus.SERVICE_UNAVAILABLE)
         response = web.StreamResponse(headers={**HEADERS, "Content-Type": "text/event-stream"})
-        since = number(request.headers.get("Last-Event-ID") or request.query.get("since"), 0)
+        since = self.feed.place(request.headers.get("Last-Event-ID") or request.query.get("since", ""))
         await response.prepare(request)
         with contextlib.suppress(ConnectionError):  # the page has gone
             await self.feed.tell(since, response.write)

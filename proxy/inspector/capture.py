@@ -50,13 +50,15 @@ class Capture:
         def noted(gateway: Gateway, client: ClientConnection, request: Request) -> Exchange:
             if request.body is not EMPTY:
                 request.body.scrubbed = Tap()
-            return Ours(gateway, client, request)
+            made = Ours(gateway, client, request)
+            made.started = time.perf_counter()
+            return made
 
         def malformed(fact: Finished) -> None:
             told(fact)
             self.flush()
             self._number += 1
-            self.ring.add(Entry(self._number, time.time(), fact, b"", (), {}))
+            self.ring.add(Entry(self._number, time.time(), 0.0, fact, b"", (), {}))
             self.news()
 
         gateway.malformed = malformed
@@ -78,7 +80,7 @@ class Capture:
             return
         notes = self._notes[:]
         self._notes.clear()
-        since = time.time() - self._loop.time()
+        since = time.time() - time.perf_counter()
         entries = [self._entry(note, since) for note in notes]
         for each in self._redactions.values():
             each.finish()
@@ -91,7 +93,15 @@ class Capture:
         """Return what was noted; it is redacted once `finish` has been called."""
         request, answer, way = note.request, note.answer, note.route_taken
         self._number = number = self._number + 1
-        entry = Entry(number, since + note.began, note.fact, request.host, request.lines, request.control)
+        entry = Entry(
+            number,
+            since + note.started,
+            note.ended - note.started,
+            note.fact,
+            request.host,
+            request.lines,
+            request.control,
+        )
         if request.http10 or request.scheme != b"http":
             entry.http10, entry.scheme = request.http10, request.scheme
         body = request.body
@@ -102,7 +112,7 @@ class Capture:
         if note.spans or note.refusals:
             entry.spans, entry.refusals, entry.login = note.spans, note.refusals, note.login
         if note.answered is not None:
-            entry.answered = note.answered - note.began
+            entry.answered = note.answered - note.started
         if answer is not None:
             entry.reason, entry.answer_lines, body = answer.reason, answer.lines, answer.body
             entry.framing = CHUNKS if body.framing is CHUNKED else answer.framing

@@ -34,7 +34,7 @@ CURLS_OWN = re.compile(r"(?i)user-agent: curl/.*|accept: \*/\*")
 def command(entry: Entry, gateway: str) -> str:
     """Return a line for a POSIX shell; `gateway` is the URL that the gateway is asked at."""
     words = ["curl", "--globoff", "--path-as-is", *method(entry)]
-    for line in sendable(entry):
+    for line in sendable(entry, gateway):
         words += ["-H", shlex.quote(line)]
     target = entry.fact.target.decode("latin-1")
     if not target.startswith("/"):
@@ -66,7 +66,7 @@ def method(entry: Entry) -> list[str]:
     return [] if name == usual else ["-X", shlex.quote(name)]
 
 
-def sendable(entry: Entry) -> Iterator[str]:
+def sendable(entry: Entry, gateway: str) -> Iterator[str]:
     """Yield the fields that can be sent again, as curl takes them: masked ones are not among them."""
     kinds = False
     for raw in entry.request_head.decode("utf-8", "surrogateescape").split("\r\n"):
@@ -78,7 +78,7 @@ def sendable(entry: Entry) -> Iterator[str]:
         line = f"{name}: {value}" if value else f"{name};"
         if not CURLS_OWN.fullmatch(line):
             yield line
-    if entry.host:
+    if entry.host and not gateway.endswith(f"://{entry.host.decode('latin-1')}"):
         yield f"Host: {entry.host.decode('latin-1')}"
     if entry.request.data and not kinds:
         yield "Content-Type:"  # curl would say that it is a form

@@ -44,7 +44,7 @@ NOTHING = Preview()
 
 @dataclass(slots=True)
 class Entry:
-    """One exchange. `at` is when it began, on the wall clock.
+    """One exchange. `at` is when it began, on the wall clock; it `took` so many seconds.
 
     `fact` is what the observers were told, its target redacted. `lines` and `control` are the request's fields,
     `answer_lines` and `framing` those of the answer; `injection` says where the gateway put a token, None where it put
@@ -54,6 +54,7 @@ class Entry:
 
     number: int
     at: float
+    took: float
     fact: Finished
     host: bytes
     lines: Sequence[bytes]

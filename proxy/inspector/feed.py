@@ -1,6 +1,8 @@
 """Who is told of what is new: server-sent events, at a pace that costs the gateway little."""
 
 import asyncio
+import contextlib
+import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -15,6 +17,8 @@ PACE, MOST = 0.1, 500
 REST = 5.0
 # Pages beyond are refused.
 PAGES = 16
+# Numbers of more digits are none of ours.
+DIGITS = 16
 
 
 class Feed:
@@ -24,6 +28,8 @@ class Feed:
         self._capture = capture
         self._tokens = tokens
         self._bells: set[asyncio.Event] = set()
+        # The numbers of another gateway, or of this one before it was started anew, mean nothing here.
+        self.boot = secrets.token_hex(4)
         self.ended = False
 
     def __len__(self) -> int:
@@ -38,6 +44,11 @@ class Feed:
         """Tell nobody any more."""
         self.ended = True
         self.ring()
+
+    def place(self, text: str) -> int:
+        """Return the number that a place in the feed names, such as `0a1b2c3d-17`; 0 for one of another feed."""
+        boot, _, number = text.partition("-")
+        return int(number) if boot == self.boot and number.isdigit() and len(number) < DIGITS else 0
 
     async def tell(self, since: int, write: Callable[[bytes], Awaitable[object]]) -> None:
         """Write what comes behind the entry `since`, until the feed ends or the page has gone."""
@@ -60,19 +71,18 @@ class Feed:
         entries = ring.since(since)
         last = entries[-1].number if entries else since
         told: dict[str, Any] = {
+            "boot": self.boot,
             "rows": [row(entry) for entry in entries[-MOST:]],
             "kept": len(ring),
             "bytes": ring.size,
             "cleared": ring.cleared,
             "tokens": self._tokens(),
         }
-        return last, b"id: %d\ndata: %b\n\n" % (last, orjson.dumps(told))
+        return last, b"id: %b-%d\ndata: %b\n\n" % (self.boot.encode(), last, orjson.dumps(told))
 
 
 async def rung(bell: asyncio.Event, within: float) -> None:
     """Wait for a bell, for so many seconds at most."""
-    try:
+    with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(within):
             await bell.wait()
-    except TimeoutError:
-        pass

@@ -22,7 +22,7 @@ def har_entry(entry: Entry) -> Mapping[str, Any]:
     fact = entry.fact
     told: dict[str, Any] = {
         "startedDateTime": datetime.fromtimestamp(entry.at, UTC).isoformat(timespec="milliseconds"),
-        "time": ms(fact.duration),
+        "time": ms(entry.took),
         "request": request(entry),
         "response": response(entry),
         "cache": {},

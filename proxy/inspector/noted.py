@@ -1,6 +1,7 @@
 """An exchange that notes its times, the beginnings of its bodies and the heads as they crossed the client's side."""
 
 from collections.abc import Coroutine
+from time import perf_counter
 from typing import Any, TypeVar
 
 from proxy.core.problem import problem
@@ -30,6 +31,9 @@ class Noted(Exchange):
     logins: Logins
     notes: "list[Noted]"
 
+    # The loops' own clock may count in whole milliseconds. In seconds, by this clock alone.
+    started: float = 0.0
+    ended: float = 0.0
     answer: Answer | None = None
     answered: float | None = None
     begun: bytes = b""
@@ -45,7 +49,7 @@ class Noted(Exchange):
         return getattr(self, "way", None)
 
     async def _wait_for(self, token: Coroutine[Any, Any, T]) -> T:
-        start = self.gateway.now()
+        start = perf_counter()
         credential = self.fact.credential or ""
         self.logins.waits(credential, self)
         try:
@@ -55,24 +59,24 @@ class Noted(Exchange):
             self._span("token", start)
 
     async def _connect(self) -> OriginConnection:
-        start = self.gateway.now()
+        start = perf_counter()
         try:
             return await super()._connect()
         finally:
             self._span("connect", start)
 
     def _span(self, what: str, start: float) -> None:
-        self.spans += (Span(what, start - self.began, self.gateway.now() - self.began),)
+        self.spans += (Span(what, start - self.started, perf_counter() - self.started),)
 
     async def _recover(self, source: TokenSource, token: Token, answer: Answer) -> Answer:
-        self.refusals += (Refusal(answer.status, self.gateway.now() - self.began),)
+        self.refusals += (Refusal(answer.status, perf_counter() - self.started),)
         return await super()._recover(source, token, answer)
 
     def _start(self, answer: Answer) -> bool:
         body = answer.body
         begun = body.peek()
         keep = super()._start(answer)
-        self.answer, self.begun, self.answered = answer, begun, self.gateway.now()
+        self.answer, self.begun, self.answered = answer, begun, perf_counter()
         if not body.complete:
             body.scrubbed = self.tap = Tap(begun, body.scrubbed)
         return keep
@@ -85,4 +89,5 @@ class Noted(Exchange):
 
     def _tell(self) -> None:
         super()._tell()
+        self.ended = perf_counter()
         self.notes.append(self)

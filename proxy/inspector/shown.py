@@ -33,7 +33,7 @@ def row(entry: Entry) -> list[Any]:
         text(fact.target[:SHOWN]),
         fact.route,
         fact.status,
-        round(fact.duration * 1000, 2),
+        round(entry.took * 1000, 2),
         fact.sent,
         fact.received,
         fact.attempts,

@@ -18,7 +18,7 @@ LOGINS = {
 def phases(entry: Entry) -> list[Span]:
     """Return the stretches of an exchange in order: waits for a token and for a connection, first byte, transfer."""
     found: list[Span] = []
-    at, end = 0.0, entry.fact.duration
+    at, end = 0.0, entry.took
     answered = end if entry.answered is None else min(entry.answered, end)
     for span in sorted(entry.spans, key=lambda span: span.start):
         if span.start > at:

@@ -13,7 +13,7 @@ SUPERSET  := .superset
 AUDIT := .audit
 
 .DEFAULT_GOAL := help
-.PHONY: help tools run test test-long mutate lint types imports unit audit format example lock lock-platforms bench clean
+.PHONY: help tools run test test-long mutate lint types imports unit audit format example lock lock-platforms pictures bench clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -58,7 +58,7 @@ LOCKED := requirements.txt requirements-shared.txt requirements-build.txt requir
 
 # What the tests start besides Python, as program:package; the check fails without, it does not skip.
 TOOLS := bash:bash curl:curl openssl:openssl wget:wget ab:apache2-utils nginx:nginx-light git:git node:nodejs npm:npm \
-  redis-server:redis-server tinyproxy:tinyproxy-bin
+  redis-server:redis-server tinyproxy:tinyproxy-bin chromium:chromium
 tools:
 	@for tool in $(TOOLS); do \
 	  PATH="$$PATH:/usr/sbin" command -v $${tool%%:*} >/dev/null || missing="$$missing $${tool##*:}"; done; \
@@ -86,6 +86,9 @@ LOCK := --quiet --upgrade --generate-hashes --no-emit-index-url --no-emit-find-l
 lock-platforms: $(VENV)/.installed-dev  ## likewise for the servers that the tests log in to; takes minutes
 	@npm --prefix $(OIDC) update --package-lock-only
 	@cd $(PLATFORMS)/superset && $(abspath $(BIN))/pip-compile $(LOCK) requirements.in
+
+pictures: $(VENV)/.installed-dev | tools  ## take the README's pictures of the inspector anew
+	@$(BIN)/python -m tests.inspector.pictures
 
 bench: $(VENV)/.installed-dev  ## measure: needs nginx and wrk
 	@$(BIN)/python -m bench

@@ -22,6 +22,7 @@ async def traffic(it: Whole) -> None:
             await it.get(f"/status/{404 if part % 8 == 1 else 503}")
         if part == 6:
             await it.get("/iam/login")
+        await asyncio.sleep(1.2)  # the plot is over time
     await it.post("/dpe/v3/actions/import/start", b'{"source": "sales", "rows": 1200}', **{"Content-Type": "application/json"})
     await it.get("/events?count=3&interval=400")
     it.platform.revoke_all()
@@ -32,7 +33,7 @@ async def traffic(it: Whole) -> None:
 
 async def take(scheme: Literal["light", "dark"]) -> None:
     """Take the list and an opened exchange in one colour scheme."""
-    async with whole() as it, browser(scheme, 1280, 760) as context:
+    async with whole(60) as it, browser(scheme, 1280, 760) as context:
         page = await context.new_page()
         await page.goto(it.admin + "/")
         await expect(page.locator("#live")).to_have_text("live")

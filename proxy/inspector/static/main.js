@@ -267,7 +267,7 @@ document.addEventListener("keydown", (event) => {
   if (rows.selected !== null && detail.open && ["j", "k", "ArrowDown", "ArrowUp"].includes(event.key)) open(rows.selected);
 });
 $("filter").addEventListener("submit", (event) => event.preventDefault());
-$("search").addEventListener("input", refresh);
+$("search").addEventListener("input", refreshNow);
 for (const chip of document.querySelectorAll("[data-filter]")) {
   chip.addEventListener("click", () => {
     $("search").value = chip.dataset.filter;

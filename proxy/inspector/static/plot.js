@@ -1,11 +1,12 @@
 // Latency and status over time: a point for each exchange, coloured by the class of its status.
 
 import { $ } from "./dom.js";
-import { took } from "./format.js";
 import uPlot from "./uPlot.esm.js";
 
 const WINDOW = 5 * 60; // of the time that is seen, in seconds
+const LEAST = 30; // what is seen of it at least, so that a few points do not fill the width
 const MOST = 5000;
+const decade = (value) => value > 0 && Number.isInteger(Math.round(Math.log10(value) * 1e6) / 1e6);
 const CLASSES = [["--good", "2xx"], ["--moved", "3xx"], ["--caller", "4xx"], ["--bad", "5xx, none"]];
 
 export class Plot {
@@ -35,8 +36,13 @@ export class Plot {
       padding: [10, 8, 0, 0],
       cursor: { show: false },
       legend: { show: false },
-      scales: { x: { time: true }, y: { distr: 3 } },
-      axes: [axis, { ...axis, size: 62, space: 24, values: (_, values) => values.map((value) => (value === null ? null : took(value))) }],
+      scales: { x: { time: true, range: (_, first, last) => [Math.min(first, last - LEAST), last + 0.5] }, y: { distr: 3 } },
+      axes: [axis, {
+        ...axis, size: 62, space: 10,
+        filter: (_, values) => values.map((value) => (decade(value) ? value : null)),
+        grid: { ...axis.grid, filter: (_, values) => values.map((value) => (decade(value) ? value : null)) },
+        values: (_, values) => values.map((value) => (value === null ? null : value < 1000 ? `${value} ms` : `${value / 1000} s`)),
+      }],
       series: [{}, ...CLASSES.map(([name, label]) => ({
         label, stroke: colour(name), paths: () => null, points: { show: true, size: 5, fill: colour(name), width: 0 },
       }))],

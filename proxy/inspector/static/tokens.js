@@ -65,12 +65,12 @@ export class Tokens {
   }
 }
 
-const WHY = { start: "at start", ahead: "ahead of expiry", expiry: "token had expired", refusal: "token was refused", rotation: "secret changed", asked: "asked for" };
+const WHY = { start: "at start", ahead: "ahead of expiry", expiry: "since the token had expired", refusal: "since the token was refused", rotation: "since a secret changed", asked: "since somebody asked" };
 const OTHER = { TokenRefused: "token refused by the origin", RefusalsDoubted: "refusals doubted for a while", TokenFound: "token from the shared store", StoreFailed: "shared store of no use", StoreRestored: "shared store of use again" };
 
 function login(event) {
   const bad = event.what === "rejected" || event.what === "unavailable";
-  const words = event.reason ? `login ${bad ? `${event.what}, ` : ""}${WHY[event.reason] ?? event.reason}` : OTHER[event.what] ?? event.what;
+  const words = event.reason ? `login ${bad ? `${event.what} ` : ""}${WHY[event.reason] ?? event.reason}` : OTHER[event.what] ?? event.what;
   const line = make("li", bad ? "bad" : "", make("span", "time", clock(event.at).slice(0, 8)), make("span", "", `${event.credential}: ${words}${event.took ? `, ${event.took} ms` : ""}`));
   if (event.cause) line.title = event.cause;
   return line;

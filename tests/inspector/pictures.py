@@ -23,7 +23,9 @@ async def traffic(it: Whole) -> None:
         if part == 6:
             await it.get("/iam/login")
         await asyncio.sleep(1.2)  # the plot is over time
-    await it.post("/dpe/v3/actions/import/start", b'{"source": "sales", "rows": 1200}', **{"Content-Type": "application/json"})
+    await it.post(
+        "/dpe/v3/actions/import/start", b'{"source": "sales", "rows": 1200}', **{"Content-Type": "application/json"}
+    )
     await it.get("/events?count=3&interval=400")
     it.platform.revoke_all()
     await it.get("/qb/query?region=Brittany", **{"User-Agent": "notebook/1.4", "Accept": "application/json"})

@@ -36,11 +36,6 @@ async def page_of(it: Whole, scheme: Literal["light", "dark"] = "light") -> Asyn
         assert [url for url in asked if not url.startswith((it.admin, "blob:", "data:"))] == []
 
 
-def rows(page: Page) -> "object":
-    """Return the rows that are listed."""
-    return page.locator("#rows [role=row]")
-
-
 async def test_live_traffic_is_listed_and_opened() -> None:
     """What passes while the page is open comes in by itself, the newest first, and opens with head and body."""
     async with whole() as it, page_of(it) as page:
@@ -59,6 +54,15 @@ async def test_live_traffic_is_listed_and_opened() -> None:
         await expect(page.locator("#tokens")).to_contain_text("expires in")
         await expect(page.locator("#tokens")).to_contain_text("at start")
         await expect(page.locator("#plot canvas")).to_have_count(1)
+
+
+async def test_a_first_request_from_the_empty_page() -> None:
+    """Who has nothing to ask with presses a button, and sees the first exchange, opened."""
+    async with whole() as it, page_of(it) as page:
+        await page.get_by_role("button", name="Send a first request").click()
+        await expect(page.locator("#opened .what")).to_contain_text("GET / 200 OK")
+        await expect(page.locator("#rows [role=row]")).to_have_count(1)
+        await expect(page.locator("#empty")).to_be_hidden()
 
 
 async def test_a_replay_is_explained() -> None:

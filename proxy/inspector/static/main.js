@@ -67,7 +67,7 @@ function refreshNow() {
   page.plot?.show(list);
   $("empty").hidden = list.length > 0;
   $("empty").firstChild.textContent = page.all.length ? "Nothing fits the search. " : "Nothing has passed yet. Try ";
-  $("try").hidden = page.all.length > 0;
+  for (const id of ["try", "first"]) $(id).hidden = page.all.length > 0;
   const waiting = page.waiting.length ? ` · ${page.waiting.length} came while paused` : "";
   const part = list.length === page.all.length ? `${list.length} exchanges` : `${list.length} of ${page.all.length} exchanges`;
   $("count").textContent = `${part} · ${size(page.bytes)} kept${waiting}`;
@@ -277,6 +277,13 @@ for (const chip of document.querySelectorAll("[data-filter]")) {
 $("pause").addEventListener("click", pause);
 $("clear").addEventListener("click", clear);
 $("new").addEventListener("click", fresh);
+$("first").addEventListener("click", async () => {
+  try {
+    await sent(await send({ method: "GET", target: "/", host: new URL(page.gateway).host, fields: [], body: "" }));
+  } catch (error) {
+    say(error.message);
+  }
+});
 $("export").addEventListener("click", () => har());
 $("help").addEventListener("click", () => $("keys").showModal());
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from proxy.core.events import Finished
 from proxy.core.scrub import Scrub
 from proxy.exchange import Exchange, Gateway
-from proxy.inspector.entry import Entry, Preview
+from proxy.inspector.entry import NO_CONTROL, Entry, Preview
 from proxy.inspector.logins import Logins
 from proxy.inspector.noted import Noted
 from proxy.inspector.preview import LIMIT, Budget, Tap, preview
@@ -20,6 +20,8 @@ from proxy.wire.request import Request
 
 # So often notes become entries, in seconds: together, for one search through many texts costs less than many.
 EVERY = 0.05
+# What the fields of both sides are taken for, in bytes.
+HEADS = 512
 CHUNKS = b"Transfer-Encoding: chunked\r\n"
 
 
@@ -45,7 +47,7 @@ class Capture:
         told = gateway.malformed
 
         class Ours(Noted):
-            logins, notes = self.logins, self._notes
+            logins, notes, flush = self.logins, self._notes, staticmethod(self.flush)
 
         def noted(gateway: Gateway, client: ClientConnection, request: Request) -> Exchange:
             if request.body is not EMPTY:
@@ -58,7 +60,7 @@ class Capture:
             told(fact)
             self.flush()
             self._number += 1
-            self.ring.add(Entry(self._number, time.time(), 0.0, fact, b"", (), {}))
+            self.ring.add(Entry(self._number, time.time(), 0.0, fact, NO_CONTROL))
             self.news()
 
         gateway.malformed = malformed
@@ -91,41 +93,41 @@ class Capture:
     # --- one entry
     def _entry(self, note: Noted, since: float) -> Entry:
         """Return what was noted; it is redacted once `finish` has been called."""
-        request, answer, way = note.request, note.answer, note.route_taken
+        way = note.route_taken
         self._number = number = self._number + 1
-        entry = Entry(
-            number,
-            since + note.started,
-            note.ended - note.started,
-            note.fact,
-            request.host,
-            request.lines,
-            request.control,
-        )
-        if request.http10 or request.scheme != b"http":
-            entry.http10, entry.scheme = request.http10, request.scheme
-        body = request.body
-        if body is not EMPTY and isinstance(body.scrubbed, Tap):
-            entry.request = preview(body.scrubbed.data, request.lines, self._budget, whole=body.complete)
-        if note.token is not None and way is not None:
-            entry.injection = way.route.injection
+        entry = Entry(number, since + note.started, note.ended - note.started, note.fact, NO_CONTROL, note.request.host)
         if note.spans or note.refusals:
             entry.spans, entry.refusals, entry.login = note.spans, note.refusals, note.login
         if note.answered is not None:
             entry.answered = note.answered - note.started
-        if answer is not None:
-            entry.reason, entry.answer_lines, body = answer.reason, answer.lines, answer.body
-            entry.framing = CHUNKS if body.framing is CHUNKED else answer.framing
-            data = note.begun if note.tap is None else note.tap.data
-            entry.answer = preview(data, answer.lines, self._budget, whole=body.complete)
-        elif note.own is not None:
-            own_answer(entry, *note.own)
+        if self._budget.allows(HEADS + min(note.request.body.size, LIMIT) + min(note.fact.sent, LIMIT)):
+            detailed(entry, note, way)
+        else:
+            entry.shed = True
         (self._redactions.get(way) or self._redaction(way)).add(entry)
         return entry
 
     def _redaction(self, way: Way | None) -> Redaction:
         made = self._redactions[way] = Redaction(None if way is None else way.route.injection, scrub_of(way))
         return made
+
+
+def detailed(entry: Entry, note: Noted, way: Way | None) -> None:
+    """Note in an entry the fields and the beginnings of the bodies."""
+    request, answer = note.request, note.answer
+    entry.lines, entry.control, body = request.lines, request.control, request.body
+    if request.http10 or request.scheme != b"http":
+        entry.http10, entry.scheme = request.http10, request.scheme
+    if body is not EMPTY and isinstance(body.scrubbed, Tap):
+        entry.request = preview(body.scrubbed.data, request.lines, whole=body.complete)
+    if note.token is not None and way is not None:
+        entry.injection = way.route.injection
+    if answer is not None:
+        entry.reason, entry.answer_lines, body = answer.reason, answer.lines, answer.body
+        entry.framing = CHUNKS if body.framing is CHUNKED else answer.framing
+        entry.answer = preview(note.begun if note.tap is None else note.tap.data, answer.lines, whole=body.complete)
+    elif note.own is not None:
+        own_answer(entry, *note.own)
 
 
 def own_answer(entry: Entry, head: bytes, body: bytes, detail: str) -> None:

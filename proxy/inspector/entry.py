@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from proxy.core.events import Finished
 from proxy.core.injection import Injection
@@ -40,6 +41,7 @@ class Preview:
 
 
 NOTHING = Preview()
+NO_CONTROL: Mapping[bytes, bytes] = MappingProxyType({})
 
 
 @dataclass(slots=True)
@@ -49,16 +51,17 @@ class Entry:
     `fact` is what the observers were told, its target redacted. `lines` and `control` are the request's fields,
     `answer_lines` and `framing` those of the answer; `injection` says where the gateway put a token, None where it put
     none. `answered` is when the answer began, in seconds from the beginning, None where none has. `detail` is what the
-    gateway's own answer said, `login` why this exchange caused a login.
+    gateway's own answer said, `login` why this exchange caused a login. `shed` says that fields and bodies were not
+    kept, because too much passed at that time.
     """
 
     number: int
     at: float
     took: float
     fact: Finished
-    host: bytes
-    lines: Sequence[bytes]
     control: Mapping[bytes, bytes]
+    host: bytes = b""
+    lines: Sequence[bytes] = ()
     http10: bool = False
     scheme: bytes = b"http"
     request: Preview = NOTHING
@@ -72,6 +75,7 @@ class Entry:
     refusals: tuple[Refusal, ...] = ()
     login: str | None = None
     detail: str = ""
+    shed: bool = False
 
     @property
     def request_head(self) -> bytes:
@@ -86,6 +90,8 @@ class Entry:
     @property
     def size(self) -> int:
         """How much memory it takes, in bytes, near enough."""
+        if self.shed:
+            return OVERHEAD + len(self.fact.target)
         lines, answer_lines = self.lines, self.answer_lines
         texts = sum(map(len, lines)) + sum(map(len, answer_lines)) + len(self.request.data) + len(self.answer.data)
         return OVERHEAD + OF_LINE * (len(lines) + len(answer_lines)) + len(self.fact.target) + texts

@@ -1,6 +1,6 @@
 """An exchange that notes its times, the beginnings of its bodies and the heads as they crossed the client's side."""
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from time import perf_counter
 from typing import Any, TypeVar
 
@@ -17,6 +17,9 @@ from proxy.wire.answer import Answer
 from proxy.wire.client_deadlines import STARTED
 from proxy.wire.origin import OriginConnection
 
+# So many notes become entries at once: few enough to lie in a processor's cache until then.
+TOGETHER = 32
+
 T = TypeVar("T")
 
 
@@ -24,12 +27,13 @@ class Noted(Exchange):
     """One request, and what there is to show of it. What few exchanges have stands on the class.
 
     `begun` is what of the answer's body had come with its head, `tap` notes the rest of a longer one. `own` is the
-    gateway's own answer, with its detail. Whoever makes a gateway's notes derives from this, and sets `logins` and
-    `notes`.
+    gateway's own answer, with its detail. Whoever makes a gateway's notes derives from this, and sets `logins`,
+    `notes` and what makes entries of them.
     """
 
     logins: Logins
     notes: "list[Noted]"
+    flush: Callable[[], None]
 
     # The loops' own clock may count in whole milliseconds. In seconds, by this clock alone.
     started: float = 0.0
@@ -90,4 +94,7 @@ class Noted(Exchange):
     def _tell(self) -> None:
         super()._tell()
         self.ended = perf_counter()
-        self.notes.append(self)
+        notes = self.notes
+        notes.append(self)
+        if len(notes) >= TOGETHER:
+            self.flush()

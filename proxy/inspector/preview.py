@@ -23,9 +23,8 @@ _SHOWN = re.compile(
 _EITHER = zlib.MAX_WBITS | 32
 _RAW = -zlib.MAX_WBITS
 
-# What is looked through for secrets, in bytes: a page with all its parts at once, and some hundred answers a second.
-AT_ONCE, LASTING = 4 * 1024 * 1024, 1024 * 1024
-TOO_MUCH = Preview(cut=True, fault="not kept: too much passed at that time")
+# What is looked through for secrets, in bytes: a page with all its parts at once, and some hundred exchanges a second.
+AT_ONCE, LASTING = 8 * 1024 * 1024, 512 * 1024
 NOT_SHOWN = Preview(cut=True, fault="not kept: no text and no image")
 
 
@@ -76,12 +75,10 @@ class Budget:
         return True
 
 
-def preview(data: bytes, lines: Sequence[bytes], budget: Budget, *, whole: bool) -> Preview:
+def preview(data: bytes, lines: Sequence[bytes], *, whole: bool) -> Preview:
     """Return what is kept of a body that came behind a head; `data` is its beginning, or the `whole`."""
     if not data:
         return NOTHING
-    if not budget.allows(min(len(data), LIMIT)):
-        return TOO_MUCH
     head = b"".join(lines)
     if len(data) > LITTLE and not shown(head):
         return NOT_SHOWN

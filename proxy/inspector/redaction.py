@@ -61,6 +61,9 @@ class Redaction:
         if b"?" in fact.target:
             fact.target = target(fact.target, self._parameter)
         self._texts.append(fact.target)
+        self._entries.append(entry)
+        if entry.shed:
+            return
         own = own_values(entry.control, entry.lines) if entry.answer.data and self._has_own(entry) else []
         if not CONTROL.isdisjoint(entry.control):
             entry.control = {
@@ -75,7 +78,6 @@ class Redaction:
         if entry.request.data or entry.answer.data:
             self._bodies.append(entry)
             self._texts += (entry.request.data, entry.answer.data)
-        self._entries.append(entry)
 
     def _has_own(self, entry: Entry) -> bool:
         return not (CONTROL.isdisjoint(entry.control) and self._plain.issuperset(entry.lines))

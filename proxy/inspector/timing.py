@@ -49,6 +49,15 @@ def reasons(entry: Entry) -> list[str]:
         told.append(f"It waited {waited * 1000:.0f} ms for a token; the login was another's.")
     if fact.attempts > 1 and not entry.refusals:
         told.append("It was sent again: the origin had closed the connection that lay idle.")
+    told += endings(entry)
+    if entry.shed:
+        told.append("Its fields and bodies were not kept: too much passed at that time.")
+    return told
+
+
+def endings(entry: Entry) -> list[str]:
+    """Return how an exchange ended, where it did not as the origin meant it to."""
+    fact, told = entry.fact, []
     if entry.detail:
         told.append(f"The gateway answered for itself ({fact.code}): {entry.detail}")
     elif fact.code is not None:

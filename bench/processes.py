@@ -63,14 +63,17 @@ def nginx(folder: Path, name: str, body: str, core: int) -> "subprocess.Popen[by
     return pinned(["nginx", "-c", str(conf), "-e", str(folder / f"{name}.log")], core)
 
 
-def gateway(origin: int, port: int, core: int, *, access: bool = False) -> "subprocess.Popen[bytes]":
-    """Start the gateway in front of the origin, with all its features on."""
+def gateway(
+    origin: int, port: int, core: int, *, access: bool = False, admin: int = 0, inspector: bool = False
+) -> "subprocess.Popen[bytes]":
+    """Start the gateway in front of the origin, with all its features on but the access log and the inspector."""
     environ = {
         "IAM_PROXY_UPSTREAM": f"http://127.0.0.1:{origin}",
         "IAM_PROXY_APIKEY": "key",
         "IAM_PROXY_SECRETKEY": "secret",
         "IAM_PROXY_LISTEN": f"127.0.0.1:{port}",
-        "IAM_PROXY_ADMIN_LISTEN": "127.0.0.1:0",
+        "IAM_PROXY_ADMIN_LISTEN": f"127.0.0.1:{admin}",
+        "IAM_PROXY__ADMIN__INSPECTOR": "true" if inspector else "false",
         "IAM_PROXY__LOG__ACCESS": "true" if access else "false",
     }
     return pinned([sys.executable, "-m", "proxy", "run"], core, environ)

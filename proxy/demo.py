@@ -99,6 +99,7 @@ def _settings(platform: TcpAddress) -> Config:
             "IAM_PROXY_UPSTREAM": f"http://{platform}",
             "IAM_PROXY_APIKEY": "demo-key",
             "IAM_PROXY_SECRETKEY": "demo-secret",
+            "IAM_PROXY__ADMIN__INSPECTOR": "true",
         }
     )
 
@@ -116,6 +117,8 @@ def _introduce(gateway_url: str, platform_url: str, admin: Address | None, say: 
     say("A platform that wants a token, and a gateway that gets it one. Try:\n")
     for command, words in lines:
         say(f"  {command:<{width}}  {words}")
+    if admin is not None:
+        say(f"\nWhat passes is shown live at {url(admin)}/")
     say(f"\nTokens live {LIFETIME:g} s here, so a refresh is due soon. Ctrl-C ends it.\n")
 
 

@@ -33,7 +33,10 @@ Observer = Callable[[Finished], None]
 
 
 class Gateway:
-    """Serves the connections of clients along the ways of the current configuration."""
+    """Serves the connections of clients along the ways of the current configuration.
+
+    `exchange` makes what becomes of a request, `malformed` is told of what was none: an inspector puts its own there.
+    """
 
     def __init__(self, wire: Wire, ways: Sequence[Way], judge: Judge, observe: Observer) -> None:
         self.wire = wire
@@ -41,7 +44,8 @@ class Gateway:
         self.ways = ways
         self.judge = judge
         self.cors = judge.cors if judge.cors.origins else None
-        self.observe = observe
+        self.observe = self.malformed = observe
+        self.exchange: Callable[[Gateway, ClientConnection, Request], Exchange] = Exchange
         self.in_flight = 0
         self._ids = itertools.count(1)
         self._id_prefix = os.urandom(5).hex()
@@ -68,7 +72,7 @@ class Gateway:
             if judge is not self.judge:
                 judge = self.judge
                 judge.meet(client)
-            usable = await Exchange(self, client, request).run()
+            usable = await self.exchange(self, client, request).run()
         client.finish()
 
     def id_for(self, request: Request | None) -> str:
@@ -84,7 +88,7 @@ class Gateway:
         status, code = int(error.status), error.code
         fact = Finished("", "", b"", client.address, request_id, status, code, error.cause, client=client.name)
         fact.sent = client.sent
-        self.observe(fact)
+        self.malformed(fact)
 
 
 class Exchange(Sending):

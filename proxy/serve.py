@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 import structlog
 
 from proxy.admin.guard import Guard
-from proxy.admin.listener import listen
+from proxy.admin.listener import Extend, listen
 from proxy.announce import say_addresses, say_egress, say_shortages
 from proxy.app import App, Observers
 from proxy.client_keys import KeyWatch
@@ -116,6 +116,7 @@ async def gateway(
     """
     metrics = metrics or Metrics()
     rest = Rest(output)
+    watching: list[Callable[[TokenEvent], None]] = []
 
     def finished(fact: Finished) -> None:
         metrics.finished(fact)
@@ -124,16 +125,25 @@ async def gateway(
     def token(event: TokenEvent) -> None:
         metrics.token(event)
         tell(event)
+        for watch in watching:
+            watch(event)
 
     make = App if config.server.workers == 1 else Supervisor
     app = make(config, Observers(finished, token, tell_of_tls, starved, lambda _: rest.follow(app)))
     rest.follow(app)
+    extend: Extend = lambda _: None  # noqa: E731  nothing is added
+    if config.admin.inspector:
+        from proxy.inspecting import inspector_of  # noqa: PLC0415  off, it costs nothing
+
+        inspector = inspector_of(app)
+        watching.append(inspector.capture.logins.token)
+        extend = inspector.extend
     async with contextlib.AsyncExitStack() as stack:
         if admin_socket is None and config.admin.listen is not None:
             admin_socket = open_socket(config.admin.listen)
         if admin_socket is not None:
             rest.guard = await stack.enter_async_context(guarded(config.admin, app.hosts))
-            runner = await listen(AppView(app, metrics, output, end), admin_socket, rest.guard)
+            runner = await listen(AppView(app, metrics, output, end), admin_socket, rest.guard, extend)
             stack.push_async_callback(runner.cleanup)
         if config.tokens.listen is not None:
             desk = await hand_out(lambda: rest.offered, open_socket(config.tokens.listen))

@@ -155,13 +155,15 @@ async def test_a_second_signal_cuts(tmp_path: Path) -> None:
 
 
 async def test_the_demo(tmp_path: Path) -> None:
-    """Its first curl line works as it stands; where a port is taken a free one is used, said aloud."""
+    """Its first curl line works as it stands; a free port, said aloud, where one is taken; the inspector is there."""
     async with program("demo", folder=tmp_path) as demo, program("demo", folder=tmp_path) as second:
         for each in (demo, second):
             found = PLATFORM.search(await each.line("curl http"))
             assert found
             status, text = await get(f"http://{found[1]}/qb/query")
             assert (status, json.loads(text)["success"]) == (200, True)
+            page = (await each.line("shown live at")).split()[-1]
+            assert "<title>iam-proxy inspector</title>" in (await get(page))[1]
         await demo.event("login succeeded")
         demo.signal(signal.SIGINT)
         assert await demo.ended() == 0

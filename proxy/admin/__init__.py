@@ -4,4 +4,6 @@ listener.py    the application
 door.py        accepting, also where no file is left
 guard.py       who may ask, and what
 exposition.py  the counters in Prometheus' form
+
+The inspector (`proxy/inspector/`) adds routes of its own.
 """

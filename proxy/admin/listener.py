@@ -2,7 +2,7 @@
 
 import json
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, Protocol
 
@@ -53,10 +53,11 @@ class View(Protocol):
 
 VIEW = web.AppKey("view", View)
 GUARD = web.AppKey("guard", Guard)
+Extend = Callable[[web.Application], object]
 
 
-def application(view: View, guard: Guard) -> web.Application:
-    """Return the admin application, which answers those whom the guard lets in."""
+def application(view: View, guard: Guard, extend: Extend = lambda _: None) -> web.Application:
+    """Return the admin application, which answers those whom the guard lets in; `extend` adds routes to it."""
     app = web.Application(middlewares=[guarded], client_max_size=MAX_BODY)
     app[VIEW] = view
     app[GUARD] = guard
@@ -72,6 +73,7 @@ def application(view: View, guard: Guard) -> web.Application:
             web.post("/quit", leave),
         ]
     )
+    extend(app)
     return app
 
 
@@ -176,9 +178,9 @@ async def leave(request: web.Request) -> web.Response:
     return answer(202, {"draining": True}) if request.app[VIEW].quit() else fault(404, "not_found")
 
 
-async def listen(view: View, sock: socket.socket, guard: Guard) -> web.AppRunner:
+async def listen(view: View, sock: socket.socket, guard: Guard, extend: Extend = lambda _: None) -> web.AppRunner:
     """Serve the admin application on a bound socket; the caller cleans the runner up."""
-    runner = web.AppRunner(application(view, guard), access_log=None, shutdown_timeout=1.0)
+    runner = web.AppRunner(application(view, guard, extend), access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     await Door(runner, sock).start()
     return runner

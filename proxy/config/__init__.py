@@ -5,7 +5,6 @@ lines.py        on which line each key stands
 environment.py  what IAM_PROXY_… variables say
 schema.py       every key, its type, default and meaning; kinds.py: those of credentials
 units.py parts.py places.py callers.py proxies.py secrets.py values.py   what the values are made of
-later.py        keys that do not work yet
 build.py        tables to values; what does not fit together
 changes.py      what two configurations differ in
 example.py      config.example.toml, printed from the schema

@@ -64,7 +64,7 @@ class Build:
             routes=tuple(routes.values()),
             credentials=made,
             server=Server(server.listen, server.drain_timeout, tls, server.workers),
-            admin=Admin(admin.listen, admin.allow, admin.key, admin.quit),
+            admin=Admin(admin.listen, admin.allow, admin.key, admin.quit, admin.inspector),
             access=Access(
                 access.allow,
                 access.allowed_hosts,
@@ -113,6 +113,8 @@ class Build:
 
     def _admin(self) -> None:
         admin = cast("schema.Admin | None", self.sections["admin"])
+        if admin is not None and admin.inspector:
+            self._inspector(admin)
         if admin is None or admin.listen is None:
             return
         if beyond_loopback(admin.listen) and not Access(admin.allow).beyond_loopback:
@@ -120,6 +122,17 @@ class Build:
             self.mistake(("admin", "listen"), f"{admin.listen} is reached from beyond this machine; {words}")
         if admin.key is not None:
             self._exposed("admin.key", admin.key)
+
+    def _inspector(self, admin: schema.Admin) -> None:
+        """See that the inspector shows traffic to those alone who may see it."""
+        path, server = ("admin", "inspector"), cast("schema.Server | None", self.sections["server"])
+        if server is not None and server.workers > 1:
+            self.mistake(path, "sees the traffic of one process; expected server.workers = 1")
+        if admin.listen is None:
+            self.mistake(path, "has no place to be seen at: admin.listen is empty; expected an address there")
+        elif beyond_loopback(admin.listen) and admin.key is None:
+            words = "would show the traffic to everybody who reaches it; write admin.key, or listen on 127.0.0.1"
+            self.mistake(path, f"{admin.listen} is reached from beyond this machine and {words}")
 
     def _tls(self) -> Certificates | None:
         server = cast("schema.Server | None", self.sections["server"])

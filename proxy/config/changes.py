@@ -7,7 +7,7 @@ from proxy.config.settings import Config
 
 SECTIONS = ("server", "admin", "access", "limits", "timeouts", "tokens", "log")
 # Keys that are read at the start alone.
-AT_START = frozenset(("admin.listen", "admin.key", "server.workers", "tokens.listen"))
+AT_START = frozenset(("admin.listen", "admin.inspector", "admin.key", "server.workers", "tokens.listen"))
 LISTEN = "server.listen"
 
 

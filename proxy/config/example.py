@@ -5,8 +5,6 @@ import textwrap
 from pydantic.fields import FieldInfo
 
 from proxy.config import kinds, schema
-from proxy.config.later import LATER
-from proxy.config.lines import Path
 
 INTRODUCTION = """\
 # The configuration of iam-proxy, complete: every key with its default. A file needs no more than a route with its
@@ -59,7 +57,7 @@ def example() -> str:
 
 def section(name: str, kind: type[schema.Section]) -> str:
     """Return a table with all its keys."""
-    keys = "".join(entry(name, key, about) for key, about in kind.model_fields.items())
+    keys = "".join(entry(key, about) for key, about in kind.model_fields.items())
     return f"\n# {kind.__doc__}\n{TITLES.get(name, f'[{name}]')}\n{keys}"
 
 
@@ -68,7 +66,7 @@ def credential() -> str:
     fields = kinds.Apikey.model_fields
     common = kinds.Credential.model_fields
     order = sorted(fields, key=lambda key: (key != "kind", key not in own(kinds.Apikey), key in common))
-    keys = "".join(entry("credentials", key, fields[key]) for key in order)
+    keys = "".join(entry(key, fields[key]) for key in order)
     return f"\n# {kinds.Credential.__doc__}\n{TITLES['credentials']}\n{keys}"
 
 
@@ -92,11 +90,9 @@ def own(kind: type[kinds.Credential]) -> list[str]:
     return [key for key in kind.model_fields if key not in kinds.LoggingIn.model_fields]
 
 
-def entry(table: str, key: str, about: FieldInfo) -> str:
+def entry(key: str, about: FieldInfo) -> str:
     """Return a key behind what it means; one without a default stands as a comment."""
     text = about.description or ""
-    if pattern(table, key) in LATER:
-        text += " (not yet)"
     comment = "".join(f"{line}\n" for line in wrapped(text, "# "))
     if key in SAMPLES:
         return f"{comment}{key} = {SAMPLES[key]}\n"
@@ -106,11 +102,6 @@ def entry(table: str, key: str, about: FieldInfo) -> str:
 def wrapped(text: str, mark: str) -> list[str]:
     """Return a text as lines of a comment."""
     return textwrap.wrap(text, WIDTH, initial_indent=mark, subsequent_indent=mark)
-
-
-def pattern(table: str, key: str) -> Path:
-    """Return the key's path in the table of what does not work yet."""
-    return (table, "*", key) if table in TITLES else (table, key)
 
 
 def toml(value: object) -> str:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from proxy.config import later, proxies, schema
+from proxy.config import proxies, schema
 from proxy.config.build import Build, logging
 from proxy.config.environment import nearest, overlay
 from proxy.config.kinds import KINDS, Credential
@@ -143,9 +143,6 @@ class Loading:
     # --- validation
     def config(self) -> Config:
         """Return the configuration. Raises ConfigError."""
-        for path, words in list(later.taken(self.raw)):
-            self.mistake(path, words)
-            self._drop(path)
         for name in self.raw.keys() - set(TABLES):
             self.mistake((name,), f"unknown table{nearest(name, TABLES)}")
         build = Build(
@@ -162,12 +159,6 @@ class Loading:
         self.fail_if_mistaken()
         assert config is not None  # noqa: S101  without a mistake there is one
         return config
-
-    def _drop(self, path: Path) -> None:
-        here: Any = self.raw
-        for step in path[:-1]:
-            here = here[step]
-        del here[path[-1]]
 
     def _credentials(self) -> Iterable[tuple[str, Credential | None]]:
         table = self.raw.get("credentials", {})

@@ -42,6 +42,7 @@ class Admin:
     allow: tuple[Network, ...] = LOOPBACK
     key: SecretSource | None = None
     quit: bool = False
+    inspector: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from enum import Enum, auto
 from typing import Protocol
 
-from proxy.core.scrub import Scrubbed
 from proxy.wire.kept import Kept
 
 
@@ -27,6 +26,14 @@ class Sink(Protocol):
         ...
 
 
+class Sieve(Protocol):
+    """What the pieces of a body pass through on their way, such as `Scrubbed`."""
+
+    def next(self, piece: bytes, *, last: bool) -> bytes:
+        """Take a piece; return what leaves in its place, all the rest with the `last`."""
+        ...
+
+
 class Body:
     """Takes pieces as they are parsed, and hands them on, framed anew, when there is a sink.
 
@@ -34,7 +41,7 @@ class Body:
     `sent` says that its end has been handed on.
     `trailers` are ready field lines that leave behind a chunked body. With `keep()` what was handed on is kept too,
     so that the body can be sent a second time: `replayable` says whether all of it is still there. What `scrubbed`
-    makes of the pieces of an answer leaves in their place.
+    makes of the pieces leaves in their place.
     """
 
     __slots__ = (
@@ -62,7 +69,7 @@ class Body:
         self.trailers = b""
         self._pieces: list[bytes] = []
         self._kept: Kept | None = None
-        self.scrubbed: Scrubbed | None = None
+        self.scrubbed: Sieve | None = None
         self.sent = self._spent = False
 
     def __repr__(self) -> str:

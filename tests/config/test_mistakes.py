@@ -44,7 +44,6 @@ NO_SOCKET = (
     "others out"
 )
 PROCESSES = 'is no number of processes; expected 1 to 256, or "auto"'
-NOT_YET = "not yet supported; "
 
 # What stands behind GOOD (from line 8 on), and what is said of it.
 BEHIND = {
@@ -78,7 +77,11 @@ BEHIND = {
     '[admin]\nkey = ["hunter2"]': f"F:9: admin.key: {SECRET_FORMS}",
     '[admin]\nkey = "hunter2 "': "F:9: admin.key: begins or ends with a space, which no field can carry",
     '[admin]\nkey = { file = "no.key" }': f"F:9: admin.key: {NO_FILE}",
-    "[admin]\ninspector = true": f"F:9: admin.inspector: {NOT_YET}there is no inspector in this version",
+    '[admin]\ninspector = true\nlisten = ""': "F:9: admin.inspector: has no place to be seen at: admin.listen is empty; "
+    "expected an address there",
+    "[server]\nworkers = 2\n[admin]\ninspector = true": "F:11: admin.inspector: sees the traffic of one process; expected "
+    "server.workers = 1",
+    '[admin]\ninspector = "yes"': "F:9: admin.inspector: is not a truth value; expected true or false",
     '[access]\nallow = "any"': 'F:9: access.allow: is not a list of networks; expected "loopback", "private", "any" or '
     'networks such as "10.0.0.0/8"',
     '[access]\nallow = ["everybody"]': 'F:9: access.allow: its entry 1 is no network; expected "loopback", '

@@ -8,9 +8,7 @@ import kubernetes_validate  # type: ignore[import-untyped]  # it says nothing of
 import pytest
 
 from proxy import __version__
-from proxy.config import later
 from proxy.config.units import duration
-from proxy.errors import ConfigError
 from tests.deploy import manifests
 from tests.deploy.manifests import Found, Object
 
@@ -106,11 +104,7 @@ def test_the_configuration(workload: Found, container: Object, tmp_path: Path) -
         there.write_text("some-secret", encoding="utf-8")
         there.chmod(0o440)
     environ = {each["name"]: "redis://iam:word@iam-proxy-redis:6379/0" for each in container.get("env", [])}
-    try:
-        assert manifests.config(text, environ, tmp_path).warnings == ()
-    except ConfigError as error:
-        assert ("admin", "allow") in later.LATER  # until then the loader refuses it
-        assert [mistake for mistake in error.mistakes if "not yet supported" not in mistake] == []  # noqa: PT017  likewise
+    assert manifests.config(text, environ, tmp_path).warnings == ()
 
 
 @each_gateway

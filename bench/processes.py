@@ -64,7 +64,14 @@ def nginx(folder: Path, name: str, body: str, core: int) -> "subprocess.Popen[by
 
 
 def gateway(
-    origin: int, port: int, core: int, *, access: bool = False, admin: int = 0, inspector: bool = False
+    origin: int,
+    port: int,
+    core: int,
+    *,
+    access: bool = False,
+    admin: int = 0,
+    inspector: bool = False,
+    workers: int = 1,
 ) -> "subprocess.Popen[bytes]":
     """Start the gateway in front of the origin, with all its features on but the access log and the inspector."""
     environ = {
@@ -75,6 +82,7 @@ def gateway(
         "IAM_PROXY_ADMIN_LISTEN": f"127.0.0.1:{admin}",
         "IAM_PROXY__ADMIN__INSPECTOR": "true" if inspector else "false",
         "IAM_PROXY__LOG__ACCESS": "true" if access else "false",
+        "IAM_PROXY__SERVER__WORKERS": str(workers),
     }
     return pinned([sys.executable, "-m", "proxy", "run"], core, environ)
 

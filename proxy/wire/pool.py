@@ -3,7 +3,7 @@
 import asyncio
 import select
 import ssl
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Awaitable, Callable
 
 from proxy.core.address import Upstream
@@ -57,7 +57,7 @@ class Pool:
         self._stirs = stirs
         self._most = most_of(limit)
         self._idle: dict[OriginConnection, None] = {}
-        self._held: Counter[Share] = Counter()  # in use and being dialled, by whose request it is for
+        self._held: dict[Share, int] = {}  # in use and being dialled, by whose request it is for
         self._waiting: deque[tuple[asyncio.Future[None], Share]] = deque()
         self._woken = 0  # of those who waited, how many have not had their turn of the loop yet
         self._closed = False
@@ -80,13 +80,14 @@ class Pool:
 
         Those who have waited, and are `woken`, come first: else a busy client would have it before their turn comes.
         """
-        if (self._woken and not woken and self._spoken_for) or self._held[share] >= self._most:
+        held = self._held.get(share, 0)
+        if (self._woken and not woken and self._spoken_for) or held >= self._most:
             return None
         while self._idle:
             connection, _ = self._idle.popitem()
             if not (connection.transport.is_closing() or (careful and self._stirs(connection))):
                 self.reused += 1
-                self._held[share] += 1
+                self._held[share] = held + 1
                 connection.taken_for = share
                 return connection
             self.open -= 1
@@ -96,12 +97,12 @@ class Pool:
     async def connect(self, within: float, share: Share = NOBODY) -> OriginConnection:
         """Return a new connection, or an idle one if that comes first, within `within` seconds. Raises OriginError."""
         began = self._wire.loop.time()
-        if self.open >= self._limit or self._spoken_for or self._held[share] >= self._most:
+        if self.open >= self._limit or self._spoken_for or self._held.get(share, 0) >= self._most:
             connection = await self._wait(within, share)
             if connection is not None:
                 return connection
         self.open += 1
-        self._held[share] += 1
+        self._held[share] = self._held.get(share, 0) + 1
         try:
             connection = await self._dial(
                 lambda: OriginConnection(self._wire, self),
@@ -124,7 +125,7 @@ class Pool:
             async with asyncio.timeout(within):
                 woken = False
                 while True:
-                    if self._held[share] >= self._most:
+                    if self._held.get(share, 0) >= self._most:
                         if woken:  # another request of this peer was quicker
                             self._wake()
                     elif woken or not self._spoken_for:  # one may have come back before this task began
@@ -177,14 +178,14 @@ class Pool:
             connection.discard()
 
     def _let_go(self, share: Share) -> None:
-        self._held[share] -= 1
-        if not self._held[share]:
-            del self._held[share]  # peers come and go
+        left = self._held.pop(share) - 1  # peers come and go
+        if left:
+            self._held[share] = left
 
     def _wake(self) -> None:
         """Wake the first that waits and may have one more."""
         for at, (place, share) in enumerate(self._waiting):
-            if not place.done() and self._held[share] < self._most:
+            if not place.done() and self._held.get(share, 0) < self._most:
                 del self._waiting[at]
                 place.set_result(None)
                 self._woken += 1

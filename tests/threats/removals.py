@@ -177,7 +177,7 @@ FLOOD = {
     "slow-head": Removal("        if data and not self._head:", "        if data:"),
     "large-body": Removal("        if self._body.size + self._left > self._max_body:", "        if False:"),
     "origin-flood": Removal(
-        "if self.open >= self._limit or self._spoken_for or self._held[share] >= self._most:", "if False:"
+        "if self.open >= self._limit or self._spoken_for or self._held.get(share, 0) >= self._most:", "if False:"
     ),
     "logins": Removal("if len(self.charges) == BUDGET else -math.inf", "if False else -math.inf"),
     "blind": Removal(

@@ -63,8 +63,15 @@ def nginx(folder: Path, name: str, body: str, core: int) -> "subprocess.Popen[by
     return pinned(["nginx", "-c", str(conf), "-e", str(folder / f"{name}.log")], core)
 
 
-def gateway(origin: int, port: int, core: int, *, access: bool = False) -> "subprocess.Popen[bytes]":
-    """Start the gateway in front of the origin, with all its features on."""
+def gateway(
+    origin: int,
+    port: int,
+    core: int,
+    *,
+    access: bool = False,
+    workers: int = 1,
+) -> "subprocess.Popen[bytes]":
+    """Start the gateway in front of the origin, with all its features on but the access log and the inspector."""
     environ = {
         "IAM_PROXY_UPSTREAM": f"http://127.0.0.1:{origin}",
         "IAM_PROXY_APIKEY": "key",
@@ -72,6 +79,7 @@ def gateway(origin: int, port: int, core: int, *, access: bool = False) -> "subp
         "IAM_PROXY_LISTEN": f"127.0.0.1:{port}",
         "IAM_PROXY_ADMIN_LISTEN": "127.0.0.1:0",
         "IAM_PROXY__LOG__ACCESS": "true" if access else "false",
+        "IAM_PROXY__SERVER__WORKERS": str(workers),
     }
     return pinned([sys.executable, "-m", "proxy", "run"], core, environ)
 

@@ -71,7 +71,7 @@ def gateway(
     access: bool = False,
     workers: int = 1,
 ) -> "subprocess.Popen[bytes]":
-    """Start the gateway in front of the origin, with all its features on but the access log and the inspector."""
+    """Start the gateway in front of the origin, with all its features on but the access log."""
     environ = {
         "IAM_PROXY_UPSTREAM": f"http://127.0.0.1:{origin}",
         "IAM_PROXY_APIKEY": "key",

@@ -132,6 +132,30 @@ def demo() -> None:
     finish(lambda: scene.demo(click.echo))
 
 
+@main.command(
+    "exec",
+    cls=Command,
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+    epilog="iam-proxy exec -- sh -c 'curl $IAM_PROXY_URL/qb/query'\niam-proxy exec --config g.toml -- ./report.py",
+)
+@CONFIG
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+def execute(config: str | None, command: tuple[str, ...]) -> None:
+    """Run COMMAND with a gateway of its own: at $IAM_PROXY_URL, and as http_proxy. Ends with its exit code."""
+    finish(lambda: _execute(configured(config), command))
+
+
+async def _execute(settings: Config, command: tuple[str, ...]) -> int:
+    from proxy import execute, log  # noqa: PLC0415  the other commands start sooner without
+
+    config = execute.alone(settings)
+    output = log.configure(config.log)
+    try:
+        return await execute.execute(config, output, command, os.environ)
+    finally:
+        output.close()
+
+
 # --- what commands share
 def configured(path: str | None, extra: dict[str, str] | None = None) -> Config:
     """Return the configuration, or end with every mistake in it."""
@@ -157,7 +181,7 @@ def finish(main_: Callable[[], Coroutine[Any, Any, int]]) -> None:
     except ConfigError as error:
         refuse(error)
     except StartError as error:
-        fail(str(error))
+        fail(str(error), error.code)
     except LoginError as error:
         fail(f"{error.title}: {error.cause or error.detail}")
     except (KeyboardInterrupt, asyncio.CancelledError):
@@ -181,10 +205,10 @@ def slow(what: str) -> None:
     click.secho(f"…         {what}: no answer yet", dim=True, err=True)
 
 
-def fail(words: str) -> NoReturn:
+def fail(words: str, code: int = FAILED) -> NoReturn:
     """End with one line on standard error."""
     click.secho(f"iam-proxy: {words}", fg="red", err=True)
-    sys.exit(FAILED)
+    sys.exit(code)
 
 
 def count(number: int, noun: str) -> str:

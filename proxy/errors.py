@@ -351,7 +351,11 @@ class ConfigError(Exception):
 
 
 class StartError(Exception):
-    """The gateway could not start; the message says why and what to do."""
+    """The gateway could not start; the message says why and what to do. `code` is what the program ends with."""
+
+    def __init__(self, words: str, code: int = 1) -> None:
+        super().__init__(words)
+        self.code = code
 
 
 class SecretUnavailable(Exception):

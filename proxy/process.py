@@ -84,6 +84,22 @@ def started() -> float:
 STARTED = started()
 
 
+class FilesAsBefore:
+    """While it is entered the limit of open files is what it was when this was made: for a program that is started."""
+
+    def __init__(self) -> None:
+        self._before = None if sys.platform == "win32" else resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    def __enter__(self) -> None:
+        if self._before is not None:
+            self._raised = resource.getrlimit(resource.RLIMIT_NOFILE)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (self._before[0], self._raised[1]))
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is not None:
+            resource.setrlimit(resource.RLIMIT_NOFILE, self._raised)
+
+
 def count(limit: int) -> float:
     """Return a limit of the system as a number that can be compared."""
     return float("inf") if limit == resource.RLIM_INFINITY else limit

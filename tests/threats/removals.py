@@ -147,6 +147,7 @@ READERS = {
         "{name: {**self._credential(source.state), 'value': source.current().value}"
         " for name, source in app.sources.items()}",
     ),
+    "exec": Removal("if name not in names and not any(secret in value for secret in secrets)", "if True"),
     "core-dump": Removal("    resource.setrlimit(resource.RLIMIT_CORE, (0, hard))\n", ""),
     "debugger": Removal("        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)", "        pass"),
     "upload": Removal("self._file = tempfile.TemporaryFile(", "self._file = tempfile.NamedTemporaryFile("),

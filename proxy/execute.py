@@ -10,7 +10,7 @@ from dataclasses import fields, is_dataclass, replace
 from proxy.announce import url
 from proxy.app import App
 from proxy.config.secrets import Variable
-from proxy.config.settings import Admin, Config, Tokens
+from proxy.config.settings import Config, Tokens
 from proxy.core.address import TcpAddress
 from proxy.core.needles import too_short
 from proxy.core.secret import Secret
@@ -52,7 +52,8 @@ def alone(config: Config) -> Config:
     """Return a configuration for a gateway of one command: a free port of this machine, and a log that says little."""
     server = replace(config.server, listen=(TcpAddress("127.0.0.1", 0),), tls=None, workers=1)
     quiet = replace(config.log, level="warning", access=False)  # the terminal is the command's
-    return replace(config, server=server, admin=Admin(None), tokens=Tokens(config.tokens.store), log=quiet)
+    admin = replace(config.admin, listen=None, inspector=False)
+    return replace(config, server=server, admin=admin, tokens=Tokens(config.tokens.store), log=quiet)
 
 
 def told(app: App, environ: Mapping[str, str]) -> dict[str, str]:

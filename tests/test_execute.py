@@ -14,7 +14,13 @@ from tests.fakes.origin import RawOrigin, raw_origin
 from tests.fakes.platform import APIKEY, SECRETKEY, Platform
 from tests.fakes.process import Program, program
 
-KEYS = {"THE_KEY": APIKEY, "THE_SECRET": SECRETKEY, "COPY_OF_IT": f"key={SECRETKEY}"}
+ADMIN_KEY = "key-of-the-operator"
+KEYS = {
+    "THE_KEY": APIKEY,
+    "THE_SECRET": SECRETKEY,
+    "COPY_OF_IT": f"key={SECRETKEY}",
+    "THE_OPERATORS": ADMIN_KEY,
+}
 SHOW = "import json, os; print(json.dumps(dict(os.environ)))"
 
 
@@ -22,7 +28,7 @@ def written(folder: Path, port: int) -> None:
     """Write a configuration whose keys come from the environment."""
     (folder / "iam-proxy.toml").write_text(
         f'[credentials.main]\napikey = {{ env = "THE_KEY" }}\nsecretkey = {{ env = "THE_SECRET" }}\n'
-        f'[[routes]]\nupstream = "http://127.0.0.1:{port}"\n'
+        f'[[routes]]\nupstream = "http://127.0.0.1:{port}"\n[admin]\nkey = {{ env = "THE_OPERATORS" }}\n'
     )
 
 
@@ -72,6 +78,7 @@ async def test_no_secret_reaches_the_command(tmp_path: Path) -> None:
     assert seen["HARMLESS"] == "yes"
     assert {name for name in seen if name.startswith("IAM_PROXY")} == {"IAM_PROXY_URL"}
     assert not set(KEYS) & set(seen)
+    assert ADMIN_KEY not in seen.values()
     assert not [value for value in seen.values() if APIKEY in value or SECRETKEY in value or "of-the-platform" in value]
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from proxy.core.backoff import Backoff
 from proxy.workers.order import Order
@@ -157,7 +157,14 @@ class Crew:
 
     async def relieved(self) -> None:
         """Wait until those are gone whose places others have taken."""
-        await asyncio.gather(*(post.task for post in self._former), return_exceptions=True)
+        await ended(self._former)
 
     async def _gone(self) -> None:
-        await asyncio.gather(*(post.task for post in (*self._posts, *self._former)), return_exceptions=True)
+        await ended((*self._posts, *self._former))
+
+
+async def ended(posts: Iterable[Post]) -> None:
+    """Wait until nobody holds these places; whoever ends the wait ends no more than that."""
+    tasks = [post.task for post in posts]
+    if tasks:
+        await asyncio.wait(tasks)

@@ -183,7 +183,7 @@ FLOOD = {
     "logins": Removal("if len(self.charges) == BUDGET else -math.inf", "if False else -math.inf"),
     "blind": Removal(
         "        response: web.StreamResponse = await handler(request)",
-        '        if request.app[VIEW].status()["in_flight"] > 1:\n'
+        '        if (await request.app[VIEW].status())["in_flight"] > 1:\n'
         '            return fault(503, "overloaded")\n'
         "        response: web.StreamResponse = await handler(request)",
     ),

@@ -145,6 +145,19 @@ async def test_a_second_signal_cuts(second: signal.Signals, tmp_path: Path) -> N
         assert await it.gateway.ended() == 0
 
 
+async def test_a_worker_that_hangs_is_killed(tmp_path: Path) -> None:
+    """By a second signal, in a bounded time: it hears nothing any more."""
+    async with two(tmp_path) as it:
+        hung, _ = await workers(it)
+        os.kill(hung, signal.SIGSTOP)
+        it.gateway.signal(signal.SIGTERM)
+        await it.gateway.event("draining")
+        it.gateway.signal(signal.SIGTERM)
+        assert not (await it.gateway.event("stopped"))["finished"]
+        assert await it.gateway.ended() == 0
+        assert not Path(f"/proc/{hung}").exists()
+
+
 async def test_workers_end_with_a_supervisor_that_is_killed(tmp_path: Path) -> None:
     """They finish what runs; nothing is left behind."""
     async with two(tmp_path) as it, it.client() as client:

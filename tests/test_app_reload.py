@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import socket
 import weakref
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +29,7 @@ from tests.fakes.authority import Authority
 from tests.fakes.gateway import RawClient
 from tests.fakes.origin import OK, Visit, raw_origin
 from tests.fakes.platform import APIKEY, SECRETKEY, Platform
+from tests.fakes.ports import free_port
 from tests.test_app import Seen, ask, client_of, config, running
 
 pytestmark = pytest.mark.usefixtures("loop_factory")
@@ -251,9 +251,7 @@ async def test_addresses_come_and_go(tmp_path: Path) -> None:
 async def test_a_port_that_is_taken_refuses_the_whole_reload() -> None:
     """Nothing has changed: neither routes nor addresses, and the socket that could be had is closed again."""
     platform = Platform()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     async with raw_origin(platform.visit) as origin, running(config(origin.port)) as app:
         before = app.generation
         wanted = (*app.config.server.listen, TcpAddress("127.0.0.1", port), TcpAddress("127.0.0.1", origin.port))

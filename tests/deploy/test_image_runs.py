@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.image import Image
+from tests.fakes.ports import free_port
 from tests.fakes.process import Program, program
-from tests.fakes.redis import free_port
 from tests.test_cli import address_of, get, keys
 
 # What our own layers may weigh, in bytes; what a pull costs is less, for layers travel compressed.

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import socket
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -11,17 +10,11 @@ from pathlib import Path
 import trustme
 from redis.asyncio import Redis
 
+from tests.fakes.ports import free_port
+
 READY = b"Ready to accept connections"
-# Another program may be given the free port first.
+# Another program may take the free port first.
 ATTEMPTS = 5
-
-
-def free_port() -> int:
-    """Return a loopback port that nobody listens on."""
-    with socket.socket() as looked_for:
-        looked_for.bind(("127.0.0.1", 0))
-        port: int = looked_for.getsockname()[1]
-        return port
 
 
 @dataclass

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.fakes.redis import ATTEMPTS, free_port
+from tests.fakes.ports import free_port
+from tests.fakes.redis import ATTEMPTS
 
 CONFIG = """
 Port {port}

@@ -9,7 +9,7 @@ import pytest
 
 from tests.fakes.envoy import envoy
 from tests.fakes.nginx import certificate
-from tests.fakes.redis import free_port
+from tests.fakes.ports import free_port
 from tests.handover.cases import BODY, CASES, ECHO, Case, fields
 from tests.handover.stage import AUTHORITIES, PLATFORM, ROOT, SOCKET, Stage, placed, staged
 

@@ -5,7 +5,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import pytest
 from tests.fakes.gateway import RawClient
 from tests.fakes.origin import raw_origin
 from tests.fakes.platform import APIKEY, SECRETKEY, Platform
+from tests.fakes.ports import free_port
 from tests.fakes.process import clean_environment
 from tests.log.pipes import pipe
 
@@ -58,17 +58,11 @@ class Running:
         return await self.process.wait()
 
 
-def free_ports() -> tuple[int, int]:
-    """Return two ports that are free now."""
-    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
-        return one.getsockname()[1], other.getsockname()[1]
-
-
 @contextlib.asynccontextmanager
 async def running(folder: Path, stderr: int) -> AsyncIterator[Running]:
     """Run a gateway that logs to a descriptor, in front of a platform; it is ready."""
     async with raw_origin(Platform().visit) as origin:
-        port, admin = free_ports()
+        port, admin = free_port(), free_port()
         environ = clean_environment(
             IAM_PROXY_UPSTREAM=f"http://127.0.0.1:{origin.port}",
             IAM_PROXY_APIKEY=APIKEY,

@@ -12,7 +12,8 @@ from proxy.core.secret import Secret
 from proxy.core.store import StoreServer
 from proxy.errors import StoreDamaged, StoreError
 from proxy.tokens.store.redis import LOCK_LIFE, RedisStore
-from tests.fakes.redis import RedisServer, certificate, free_port, redis_server
+from tests.fakes.ports import free_port
+from tests.fakes.redis import RedisServer, certificate, redis_server
 from tests.fakes.server import serving
 from tests.fakes.store import locked, put
 

@@ -27,7 +27,7 @@ from proxy.wire.tunnel import Tunnel
 UNREPLAYABLE = b'Proxy-Status: %b; details="body not replayable"\r\n' % NAME.encode()
 NO_CONTENT = 204
 # An id that a client may choose, in visible ASCII: it goes into logs and fields.
-REQUEST_ID = re.compile(rb"[!-~]{1,128}")
+REQUEST_ID = re.compile(rb"[ \t]*([!-~]{1,128})[ \t]*")
 
 Observer = Callable[[Finished], None]
 
@@ -77,9 +77,9 @@ class Gateway:
 
     def id_for(self, request: Request | None) -> str:
         """Return the id that a request came with, or a new one."""
-        given = b"" if request is None else request.control.get(b"x-request-id", b"").strip(b" \t")
-        if given and REQUEST_ID.fullmatch(given):
-            return given.decode()
+        given = None if request is None else request.control.get(b"x-request-id")
+        if given is not None and (chosen := REQUEST_ID.fullmatch(given)):
+            return chosen[1].decode()
         return f"{self._id_prefix}{next(self._ids):06x}"
 
     def _answer_bad_form(self, client: ClientConnection, error: GatewayError) -> None:
@@ -243,7 +243,8 @@ class Exchange(Sending):
         if self.cors is not None:
             answer.lines = self.cors.answered(answer.lines, self.request.control.get(b"origin"))
         keep = self.client.start_answer(answer)
-        self.origin.release(BY_QUEUE)
+        if self.origin.held:
+            self.origin.release(BY_QUEUE)
         return keep
 
     async def _rest(self, answer: Answer) -> None:

@@ -68,9 +68,7 @@ class Judge:
             answer = self._judge_caller(client, request, fact)
             if answer is not None:
                 return answer
-        path = request.target.partition(b"?")[0]
-        rules = self.table.find(request.host, path)
-        rules.judge(request.method, path)
+        rules = self.table.admit(request.host, request.method, request.target.partition(b"?")[0])
         if in_flight > self.fairness.half and not self.fairness.admits(in_flight, client.share, client.wire.sweep.now):
             raise Overloaded(retry_after=1)
         if request.body is not EMPTY:

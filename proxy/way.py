@@ -107,21 +107,19 @@ class Way:
                 target, lines = route.injection.injected(target, lines, token.value)
         if self._moves_target:
             target = outgoing(target, route)
-        return b"".join(
-            (
-                b"%b %b HTTP/1.1\r\n" % (request.method, target),
-                b"Host: %b\r\n" % request.host if route.preserve_host and request.host else self._host_line,
-                b"".join(lines),
-                self._credential_line(token) if token is not None and self._usual else own,
-                client.forwarded if told is None else told.lines,
-                b"X-Forwarded-Host: %b\r\nX-Request-Id: %b\r\n"
-                % (request.host if told is None else told.host, request_id),
-                self._via if b"via" not in control and not request.http10 else self._via_line(request),
-                request.rare,
-                b"Expect: 100-continue\r\n" if expect else b"",
-                request.framing,
-                b"\r\n",
-            )
+        return b"%b %b HTTP/1.1\r\n%b%b%b%bX-Forwarded-Host: %b\r\nX-Request-Id: %b\r\n%b%b%b%b\r\n" % (
+            request.method,
+            target,
+            b"Host: %b\r\n" % request.host if route.preserve_host and request.host else self._host_line,
+            b"".join(lines),
+            self._credential_line(token) if token is not None and self._usual else own,
+            client.forwarded if told is None else told.lines,
+            request.host if told is None else told.host,
+            request_id,
+            self._via if b"via" not in control and not request.http10 else self._via_line(request),
+            request.rare,
+            b"Expect: 100-continue\r\n" if expect else b"",
+            request.framing,
         )
 
     def _credential_line(self, token: Token) -> bytes:

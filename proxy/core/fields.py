@@ -38,13 +38,14 @@ TOLD = frozenset((b"x-forwarded-port", b"x-forwarded-prefix", b"x-forwarded-serv
 # What some origins take for the method or the target, whatever the request line says: it is judged likewise.
 OTHER_METHOD = frozenset((b"x-http-method", b"x-http-method-override", b"x-method-override"))
 OTHER_TARGET = frozenset((b"x-original-url", b"x-rewrite-url"))
-# Noted of a request, and left among its lines.
-NOTED = JUDGED | TOLD | OTHER_METHOD | OTHER_TARGET
 # What the gateway writes anew on every request it forwards, or decides by. `Forwarded` says what X-Forwarded-* say, and
 # to CGI the others are them (RFC 3875 §4.1.18).
 REQUEST_CONTROL = (
     HOP_BY_HOP
-    | NOTED
+    | JUDGED
+    | TOLD
+    | OTHER_METHOD
+    | OTHER_TARGET
     | {
         b"host",
         b"content-length",
@@ -66,9 +67,9 @@ REQUEST_CONTROL = (
 )
 # Fields of an answer that may name the origin, and have to name the gateway then (interface.md, "Redirects").
 REFERRING = frozenset((b"location", b"content-location", b"refresh", b"link", b"set-cookie"))
-# What is noted of an answer and crosses all the same.
-CROSSING = REFERRING | {b"date"}
-ANSWER_CONTROL = HOP_BY_HOP | CROSSING | {b"content-length"}
+ANSWER_CONTROL = HOP_BY_HOP | REFERRING | {b"content-length", b"date"}
+# What is noted and crosses all the same: of a request, of an answer.
+NOTED = JUDGED | TOLD | OTHER_METHOD | OTHER_TARGET | REFERRING | {b"date"}
 # RFC 9110 §6.5.1: what frames, routes, authenticates, modifies, controls caching or describes content is no trailer,
 # nor what says which pages may read it; whoever merges trailers into the header section would be led astray.
 NO_TRAILERS = (

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from proxy.core.hosts import hostname, split_authority
 from proxy.core.paths import forms, joined, loose, plain, prefixes
@@ -14,9 +14,9 @@ ORIGIN = re.compile(rb"\A[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
 AUTHORITY = re.compile(rb"\A//[^/]*")
 BEHIND_PATH = re.compile(rb"[?#].*", re.DOTALL)
 
-# How many paths that passed are remembered by each route, so that they need not be judged again.
+# How many requests that were let in are remembered, so that their like need not be judged again.
 REMEMBERED = 1024
-SHORT = 256  # bytes; longer paths are judged each time
+SHORT = 256  # bytes of host, method and path; what is longer is judged each time
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,24 +32,19 @@ class Rules:
     allow: re.Pattern[bytes] | None
     methods: str
     base: bytes = b""
-    passed: set[bytes] = field(default_factory=set, compare=False, repr=False)  # paths that were let through
 
     def judge(self, method: bytes, path: bytes) -> None:
         """Let a request pass, or raise MethodNotAllowed or PathDenied."""
         route = self.route
         if route.methods is not None and method not in route.methods:
             raise MethodNotAllowed(self.methods)
-        if path in self.passed or (self.deny is None and self.allow is None and not self.base):
+        if self.deny is None and self.allow is None and not self.base:
             return
         self._judge_path(path)
         if route.strip_prefix:
             self._judge_path(stripped(path, route))
         if self.base:
             self._judge_sent(outgoing(path, route))
-        if len(path) < SHORT:
-            if len(self.passed) >= REMEMBERED:  # anew: whoever comes first with many does not fill it for ever
-                self.passed.clear()
-            self.passed.add(path)
 
     def judge_target(self, url: bytes) -> None:
         """Let what is asked for beside the request line pass, a path or a URL, or raise PathDenied."""
@@ -110,6 +105,20 @@ class RouteTable:
         # With one route for everything there is nothing to look up.
         alone = len(self.rules) == 1 and self._depth == 0 and self.rules[0].route.host is None
         self._only = self.rules[0] if alone else None
+        self.let_in: dict[tuple[bytes, bytes, bytes], Rules] = {}  # by host, method and path
+
+    def admit(self, host: bytes, method: bytes, path: bytes) -> Rules:
+        """Return the rules of the route that a request takes and may take. Raises as `find` and `Rules.judge` do."""
+        asked = host, method, path
+        rules = self.let_in.get(asked)
+        if rules is None:
+            rules = self.find(host, path)
+            rules.judge(method, path)
+            if len(host) + len(method) + len(path) < SHORT:
+                if len(self.let_in) >= REMEMBERED:  # anew: whoever comes first with many does not fill it for ever
+                    self.let_in.clear()
+                self.let_in[asked] = rules
+        return rules
 
     def find(self, host: bytes, path: bytes) -> Rules:
         """Return the rules for a path as received. Raises NoRoute; PathDenied where its plain form leads elsewhere."""

@@ -103,7 +103,7 @@ class Reuse:
     @property
     def listening(self) -> bool:
         """Whether `accepted` needs to be called: use extends the token's life, or refusals are doubtful."""
-        return self._slides or self.doubtful
+        return self._slides or self._unproven is not None or self._doubt.doubtful
 
     @property
     def doubtful(self) -> bool:

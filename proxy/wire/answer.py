@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from proxy.core.fields import VOUCHING, Control, Lines, name_of, nominated, options, without
+from proxy.core.fields import PLAIN_CONNECTION, VOUCHING, Control, Lines, name_of, nominated, options, without
 from proxy.core.scrub import Scrub, Scrubbed
 from proxy.errors import BadUpstream, CodedAnswer
 from proxy.wire.body import CHUNKED, CLOSE, EMPTY, LENGTH, NO_BODY, Body, read_length
@@ -34,7 +34,7 @@ def read_answer(
         raise BadUpstream(cause=f"HTTP version {version}, status {status}")
     http10 = version == "1.0"
     body, framing = answer_body(status, control, asked=asked.method)
-    if b"connection" in control:
+    if b"connection" in control and control[b"connection"] not in PLAIN_CONNECTION:
         lines = without(lines, nominated(control))
     if http10 and b"transfer-encoding" in control:
         keep = False  # RFC 9112 §6.1: the framing may be another's, the connection is not used again

@@ -80,7 +80,7 @@ class ClientReader(Connection):
 
     def body_taken(self) -> None:
         """What has come of the body has a place to go, or is not wanted: read on, unless more lies behind it."""
-        if not self._unread:
+        if self.held and not self._unread:
             self.release(BY_QUEUE)
 
     def _behind(self, data: bytes) -> None:

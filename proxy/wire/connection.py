@@ -15,7 +15,7 @@ from httptools import (
     HttpResponseParser,
 )
 
-from proxy.core.fields import CROSSING, NOTED, Control, Lines, note
+from proxy.core.fields import NOTED, Control, Lines, note
 from proxy.errors import BadRequest, GatewayError
 from proxy.wire.body import Body
 from proxy.wire.flow import Outbox
@@ -213,10 +213,11 @@ class Connection(asyncio.Protocol):
         """Take a field of a head, or behind a chunked body one of the trailers."""
         lower = name.lower()
         if lower in self.control_names:
-            if lower in CROSSING:
-                self._control[lower] = value
+            control = self._control
+            if lower in control:
+                note(control, lower, value)
             else:
-                note(self._control, lower, value)
-                if lower not in NOTED:
-                    return
-        self._lines.append(name + b": " + value + b"\r\n")
+                control[lower] = value
+            if lower not in NOTED:
+                return
+        self._lines.append(b"".join((name, b": ", value, b"\r\n")))

@@ -160,7 +160,8 @@ class Pool:
         else:
             self.open -= 1
             connection.discard()
-        self._wake()
+        if self._waiting:
+            self._wake()
 
     def forget(self, connection: OriginConnection) -> None:
         """An idle connection has ended by itself."""

@@ -123,12 +123,34 @@ def test_deny_is_judged_with_the_upstreams_own_path_as_well() -> None:
 
 def test_what_is_remembered_is_bounded_and_what_is_asked_for_now() -> None:
     """Whoever comes first with many paths does not make those that come later cost more for ever."""
-    rules = table(Route(b"/", HERE, deny=LOGIN_PATHS)).rules[0]
+    routes = table(Route(b"/", HERE, deny=LOGIN_PATHS))
     for number in range(3 * REMEMBERED):
-        rules.judge(b"GET", b"/%d" % number)
-    rules.judge(b"GET", b"/now")
-    assert b"/now" in rules.passed
-    assert len(rules.passed) <= REMEMBERED
+        routes.admit(b"h", b"GET", b"/%d" % number)
+    routes.admit(b"h", b"GET", b"/now")
+    assert (b"h", b"GET", b"/now") in routes.let_in
+    assert len(routes.let_in) <= REMEMBERED
+
+
+def test_what_is_remembered_is_short() -> None:
+    """A long host, method or path is judged each time, so that nobody fills the memory with a few of them."""
+    routes = table(Route(b"/", HERE, deny=LOGIN_PATHS))
+    for asked in ((b"h" * 300, b"GET", b"/"), (b"h", b"M" * 300, b"/"), (b"h", b"GET", b"/" + b"p" * 300)):
+        assert routes.admit(*asked) is routes.rules[0]
+    assert not routes.let_in
+
+
+def test_what_one_request_may_do_says_nothing_of_another() -> None:
+    """Neither a host, nor a method, nor a path passes because another one has."""
+    rest = Route(b"/", HERE, methods=frozenset((b"GET", b"HEAD")), deny=LOGIN_PATHS)
+    routes = table(Route(b"/", HERE, host=b"api.localhost"), rest)
+    for _ in range(2):
+        assert routes.admit(b"h", b"GET", b"/a").route is rest
+        assert routes.admit(b"api.localhost", b"GET", b"/a").route.host == b"api.localhost"
+        assert routes.admit(b"api.localhost", b"POST", b"/iam/login").route.host == b"api.localhost"
+        with pytest.raises(MethodNotAllowed):
+            routes.admit(b"h", b"POST", b"/a")
+        with pytest.raises(PathDenied):
+            routes.admit(b"h", b"GET", b"/iam/login")
 
 
 def test_methods() -> None:

@@ -59,7 +59,7 @@ CALLERS = {
     "loose-end": Removal(" or self.deny.match(loose(reading)):", ":"),
     "parameter": Removal("""    if b"%" in path and b";" in decoded(path):""", "    if False:"),
     "other-route": Removal(
-        "        if any(found is not self._longest(name, form) for form in forms(path)):", "        if False:"
+        "        if any(found is not self._longest(tables, form) for form in forms(path)):", "        if False:"
     ),
     "base-path": Removal("        if any(form != self.base and not", "        if any(False and not"),
     "base-deny": Removal("        if self.deny is not None and not self.deny.match(self.base):", "        if False:"),

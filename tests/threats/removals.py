@@ -52,6 +52,7 @@ PAGES = {
 
 CALLERS = {
     "absolute": Removal("if not (self.table.names(request.host) or self._meant(client, request.host)):", "if False:"),
+    "other-upstream": Removal("self._by_upstream.get(split_authority(host)) if absolute else None", "None"),
     "trace": Removal("    if method.upper() in NEVER_FORWARDED:", "    if False:"),
     "login-path": Removal("return LOGIN_PATHS if isinstance(given, kinds.Apikey) else ()", "return ()"),
     "deny": Removal("if self.deny.match(reading) or self.deny.match(loose(reading)):", "if False:"),

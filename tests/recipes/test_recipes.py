@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.deploy.test_documentation import codes
 from tests.recipes.stage import BLOCKS, PAGE, ROOT, Stage
 
 ROWS = "row;region;sales\n0;Brittany;0\n1;Brittany;1\n2;Brittany;2\n"
@@ -59,6 +60,13 @@ def test_what_it_names_is_there() -> None:
         file, _, section = link.partition("#")
         assert (ROOT / "docs" / file).exists()
         assert file or section in sections
+
+
+def test_the_codes_are_those_of_the_gateway() -> None:
+    """No table sends anybody after what there is not."""
+    told = set(re.findall(r"\d{3} `(\w+)`", PAGE))
+    assert told
+    assert told <= set(codes())
 
 
 # --- curl and cron
@@ -131,6 +139,9 @@ def test_the_requests_of_the_power_query(stage: Stage) -> None:
     status, challenge, _ = asked(keyed)
     assert (status, challenge) == (401, 'Basic realm="iam-proxy", charset="UTF-8"')
     assert asked(keyed, Authorization=KEY_OF_EXCEL) == (200, "", body)
+    field = re.search(r'Headers = \[#"(.+?)" = "(.+?)"\]', PAGE)
+    assert field
+    assert asked(keyed, **{field[1]: field[2]}) == (200, "", body)
     as_user = "Basic " + base64.b64encode(b"key-of-excel:").decode()
     assert asked(keyed, Authorization=as_user)[0] == 401
 
@@ -184,11 +195,11 @@ def test_the_data_source_of_grafana() -> None:
 
 
 # --- a front end
-def configured(stage: Stage, folder: Path, name: str) -> str:
-    """Write a configuration of the page for a gateway on a port of its own; return how to start it."""
+def configured(stage: Stage, folder: Path, name: str, more: str = "") -> str:
+    """Write a configuration of the page for a gateway on a port of its own; return how to start it, with variables."""
     (folder / f"{name}.toml").write_text(stage.block("toml", name))
-    port = stage.ports["front end"]
-    return f"IAM_PROXY_LISTEN=127.0.0.1:{port} IAM_PROXY_ADMIN_LISTEN= iam-proxy run --config {folder / name}.toml &\n"
+    variables = f"IAM_PROXY_LISTEN=127.0.0.1:{stage.ports['front end']} IAM_PROXY_ADMIN_LISTEN= {more}"
+    return f"{variables} iam-proxy run --config {folder / name}.toml &\n"
 
 
 def test_one_origin_for_page_and_api(stage: Stage, tmp_path: Path) -> None:
@@ -210,6 +221,26 @@ def test_two_origins(stage: Stage, tmp_path: Path) -> None:
         assert asked(url, Origin=stage.here("http://localhost:5173"))[0] == 200
         status, _, body = asked(url, Origin=stage.here("http://127.0.0.1:5173"))
     assert (status, json.loads(body)["code"]) == (403, "cross_site")
+
+
+def test_a_web_data_connector_with_a_password(stage: Stage, tmp_path: Path) -> None:
+    """The page that Tableau shows may send the key as Basic; what it is told without it can be read."""
+    port = stage.ports["front end"]
+    gateway = configured(stage, tmp_path, "pages", "IAM_PROXY__ACCESS__CLIENT_KEY=key-of-tableau")
+    page = stage.here("http://localhost:5173")
+    basic = base64.b64encode(b"any:key-of-tableau").decode()
+    with stage.started(gateway, port):
+        url = f"http://127.0.0.1:{port}/qb/query"
+        curl = ("curl", "-q", "-sS", "-i", "--max-time", "15", "-H", f"Origin: {page}")
+        wanted = ("-H", "Access-Control-Request-Method: GET", "-H", "Access-Control-Request-Headers: authorization")
+        asked_before = stage.succeed(*curl, "-X", "OPTIONS", *wanted, url)
+        answered = stage.succeed(*curl, "-H", f"Authorization: Basic {basic}", url)
+        refused = stage.succeed(*curl, url)
+    assert "HTTP/1.1 204 " in asked_before
+    assert "Access-Control-Allow-Headers: authorization" in asked_before
+    assert "HTTP/1.1 200 " in answered
+    assert "HTTP/1.1 401 " in refused
+    assert all(f"Access-Control-Allow-Origin: {page}" in head for head in (asked_before, answered, refused))
 
 
 # --- a proxy

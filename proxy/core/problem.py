@@ -25,7 +25,7 @@ def problem(error: GatewayError, request_id: str) -> tuple[bytes, bytes]:
         }
     )
     head = (
-        f"HTTP/1.1 {int(error.status)} {error.status.phrase}\r\n"
+        f"HTTP/1.1 {int(error.status)} {error.phrase or error.status.phrase}\r\n"
         f"Content-Type: application/problem+json\r\n"
         f"Content-Length: {len(body)}\r\n"
         f"Cache-Control: no-store\r\n"

@@ -1,9 +1,10 @@
 """Which route a request takes, and what it may reach there."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from proxy.core.address import Upstream
 from proxy.core.hosts import hostname, split_authority
 from proxy.core.paths import forms, joined, loose, plain, prefixes
 from proxy.core.route import Route
@@ -17,6 +18,7 @@ BEHIND_PATH = re.compile(rb"[?#].*", re.DOTALL)
 # How many requests that were let in are remembered, so that their like need not be judged again.
 REMEMBERED = 1024
 SHORT = 256  # bytes of host, method and path; what is longer is judged each time
+HTTP = 80  # the port that http:// without one means
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,18 +103,24 @@ class RouteTable:
         self._by_host: dict[bytes | None, dict[bytes, Rules]] = {}
         for rules in self.rules:
             self._by_host.setdefault(rules.route.host, {})[rules.route.path.rstrip(b"/")] = rules
+        # Upstreams are the hosts of whoever takes the gateway for a proxy. Of routes to one of them at one path those
+        # without a host of their own come first, else the first of the configuration.
+        self._by_upstream: dict[tuple[bytes, int | None], dict[bytes, Rules]] = {}
+        for rules in sorted(self.rules, key=lambda rules: rules.route.host is not None):
+            for authority in authorities(rules.route.upstream):
+                self._by_upstream.setdefault(authority, {}).setdefault(rules.route.path.rstrip(b"/"), rules)
         self._depth = max((rules.route.path.rstrip(b"/").count(b"/") for rules in self.rules), default=0)
         # With one route for everything there is nothing to look up.
         alone = len(self.rules) == 1 and self._depth == 0 and self.rules[0].route.host is None
         self._only = self.rules[0] if alone else None
-        self.let_in: dict[tuple[bytes, bytes, bytes], Rules] = {}  # by host, method and path
+        self.let_in: dict[tuple[bytes, bytes, bytes, bool], Rules] = {}  # by what `admit` is asked
 
-    def admit(self, host: bytes, method: bytes, path: bytes) -> Rules:
+    def admit(self, host: bytes, method: bytes, path: bytes, *, absolute: bool = False) -> Rules:
         """Return the rules of the route that a request takes and may take. Raises as `find` and `Rules.judge` do."""
-        asked = host, method, path
+        asked = host, method, path, absolute
         rules = self.let_in.get(asked)
         if rules is None:
-            rules = self.find(host, path)
+            rules = self.find(host, path, absolute=absolute)
             rules.judge(method, path)
             if len(host) + len(method) + len(path) < SHORT:
                 if len(self.let_in) >= REMEMBERED:  # anew: whoever comes first with many does not fill it for ever
@@ -120,13 +128,19 @@ class RouteTable:
                 self.let_in[asked] = rules
         return rules
 
-    def find(self, host: bytes, path: bytes) -> Rules:
-        """Return the rules for a path as received. Raises NoRoute; PathDenied where its plain form leads elsewhere."""
+    def find(self, host: bytes, path: bytes, *, absolute: bool = False) -> Rules:
+        """Return the rules for a path as received. Raises NoRoute; PathDenied where its plain form leads elsewhere.
+
+        An absolute target that names an upstream is for the routes to that one.
+        """
         if self._only is not None:
             return self._only
-        name = hostname(host)
-        found = self._longest(name, path)
-        if any(found is not self._longest(name, form) for form in forms(path)):
+        others = self._by_upstream.get(split_authority(host)) if absolute else None
+        if others is None:
+            others = self._by_host.get(None)
+        tables = [table for table in (self._by_host.get(hostname(host)), others) if table]
+        found = self._longest(tables, path)
+        if any(found is not self._longest(tables, form) for form in forms(path)):
             raise PathDenied
         if found is None:
             raise NoRoute
@@ -139,24 +153,19 @@ class RouteTable:
 
     def names(self, authority: bytes) -> bool:
         """Return whether an authority is that of a configured route: its `host`, or its upstream's."""
-        name, port = split_authority(authority)
-        return any(names(rules.route, name, port) for rules in self.rules)
+        return split_authority(authority) in self._by_upstream or hostname(authority) in self._by_host
 
-    def _longest(self, name: bytes, path: bytes) -> Rules | None:
+    def _longest(self, tables: Sequence[Mapping[bytes, Rules]], path: bytes) -> Rules | None:
         # One look for each segment that any route has: the cost does not grow with routes, nor with hostile paths.
         segments = path.split(b"/", self._depth + 1)[: self._depth + 1]
-        tables = [table for table in (self._by_host.get(name), self._by_host.get(None)) if table]
         starts = [b"/".join(segments[:count]) for count in range(len(segments), 0, -1)]
         return next((table[start] for table in tables for start in starts if start in table), None)
 
 
-def names(route: Route, name: bytes, port: int | None) -> bool:
-    """Return whether a route is meant by a host and the port that stands beside it, if any."""
-    upstream = route.upstream
-    if name == route.host:
-        return True
+def authorities(upstream: Upstream) -> Iterable[tuple[bytes, int | None]]:
+    """Return the hosts and ports by which an upstream is asked for."""
     # http://my-project… without a port is what a client says that leaves TLS to its proxy.
-    return name == upstream.literal and port in {None, 80, upstream.port}
+    return ((upstream.literal, port) for port in (None, HTTP, upstream.port))
 
 
 def rules_of(index: int, route: Route) -> Rules:

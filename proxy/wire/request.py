@@ -5,7 +5,7 @@ import re
 from proxy.core.fields import AUTHORIZATION, PARTIAL, Control, Lines, name_of, nominated, options, spelt, without
 from proxy.core.forwarded import Forwarded
 from proxy.core.scrub import Scrub
-from proxy.errors import BadRequest, GatewayError, MethodNotAllowed
+from proxy.errors import BadRequest, GatewayError, MethodNotAllowed, NoTunnel
 from proxy.wire.body import CHUNKED, EMPTY, LENGTH, Body, read_length
 from proxy.wire.target import GOOD_HOSTS, good_host, read_target
 
@@ -86,7 +86,7 @@ def read_request(line: RequestLine, lines: Lines, control: Control) -> Request:
     """Turn a parsed head into a request, refusing what is ambiguous. Raises BadRequest, MethodNotAllowed."""
     method, url, http10, _ = line
     if method.upper() in NEVER_FORWARDED:
-        raise MethodNotAllowed(ALLOWED)
+        raise (NoTunnel if method == b"CONNECT" else MethodNotAllowed)(ALLOWED)
     target, authority = (url, b"") if url.startswith(b"/") and b"#" not in url else read_target(url, method)
     host = control.get(b"host")
     if host is None and not http10:

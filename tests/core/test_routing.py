@@ -8,6 +8,7 @@ from proxy.core.routing import REMEMBERED, RouteTable, outgoing, stripped
 from proxy.errors import MethodNotAllowed, NoRoute, PathDenied
 
 HERE = Upstream("http", "127.0.0.1", 1)
+THERE = Upstream("http", "127.0.0.1", 2)
 
 
 def table(*routes: Route) -> RouteTable:
@@ -37,6 +38,41 @@ def test_a_route_with_the_asked_host_goes_before_one_without() -> None:
     routes = table(Route(b"/a/b", HERE), Route(b"/", HERE, host=b"api.localhost"))
     assert routes.find(b"API.localhost:8080", b"/a/b").route.host == b"api.localhost"
     assert routes.find(b"other", b"/a/b").route.host is None
+
+
+def test_an_absolute_target_is_for_the_routes_to_the_upstream_that_it_names() -> None:
+    """By the longest path among those; the host of a route goes before, and any other name is the gateway's own."""
+    there = Upstream("https", "There.example", 443)
+    by_host = Route(b"/", there, host=b"b.localhost")
+    routes = table(Route(b"/", HERE), Route(b"/a", there), Route(b"/a/b", there), by_host)
+    found = {
+        (host, path): routes.find(host, path, absolute=True)
+        for host in (b"there.example", b"THERE.example:80", b"there.example:443", b"127.0.0.1:1", b"127.0.0.1:80")
+        for path in (b"/a/c", b"/a/b", b"/c")
+    }
+    third = routes.rules[3]
+    assert [rules.index for rules in found.values()] == [1, 2, 3] * 3 + [0, 0, 0] * 2
+    assert routes.find(b"there.example:8443", b"/a", absolute=True).index == 1  # no upstream's: as its path alone
+    assert routes.find(b"there.example", b"/c").index == 0
+    assert routes.find(b"b.localhost", b"/c", absolute=True) is third
+    assert all(map(routes.names, (b"b.LOCALHOST:1", b"there.example", b"127.0.0.1")))
+    assert not any(map(routes.names, (b"localhost", b"there.example:8443", b"127.0.0.1:2", b"")))
+
+
+def test_of_routes_to_one_upstream_that_without_a_host_is_meant() -> None:
+    """Else the first; their hosts tell them apart."""
+    hosts = [Route(b"/", HERE, host=host) for host in (b"one.localhost", b"two.localhost")]
+    assert table(*hosts).find(b"127.0.0.1:1", b"/", absolute=True).index == 0
+    assert table(*hosts, Route(b"/", HERE)).find(b"127.0.0.1:1", b"/", absolute=True).index == 2
+
+
+def test_an_upstream_without_a_route_for_the_path() -> None:
+    """It is said so: no other upstream's route is taken."""
+    routes = table(Route(b"/", HERE), Route(b"/a", Upstream("https", "there.example", 443)))
+    with pytest.raises(NoRoute):
+        routes.find(b"there.example", b"/b", absolute=True)
+    with pytest.raises(PathDenied):
+        routes.find(b"there.example", b"/a/../b", absolute=True)
 
 
 def test_no_route() -> None:
@@ -127,7 +163,7 @@ def test_what_is_remembered_is_bounded_and_what_is_asked_for_now() -> None:
     for number in range(3 * REMEMBERED):
         routes.admit(b"h", b"GET", b"/%d" % number)
     routes.admit(b"h", b"GET", b"/now")
-    assert (b"h", b"GET", b"/now") in routes.let_in
+    assert (b"h", b"GET", b"/now", False) in routes.let_in
     assert len(routes.let_in) <= REMEMBERED
 
 
@@ -151,6 +187,15 @@ def test_what_one_request_may_do_says_nothing_of_another() -> None:
             routes.admit(b"h", b"POST", b"/a")
         with pytest.raises(PathDenied):
             routes.admit(b"h", b"GET", b"/iam/login")
+
+
+def test_what_a_proxys_client_may_ask_says_nothing_of_others() -> None:
+    """Nor the other way round: an absolute target that names an upstream is for that one's routes alone."""
+    routes = table(Route(b"/", HERE), Route(b"/", THERE, host=b"there.localhost"))
+    host = b"%b:%d" % (THERE.literal, THERE.port)
+    for _ in range(2):
+        assert routes.admit(host, b"GET", b"/a").route.upstream is HERE
+        assert routes.admit(host, b"GET", b"/a", absolute=True).route.upstream is THERE
 
 
 def test_methods() -> None:

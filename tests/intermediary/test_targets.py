@@ -68,17 +68,45 @@ async def test_an_absolute_target_for_the_host_of_a_route() -> None:
 
 async def test_an_upstream_behind_tls_is_named_without() -> None:
     """`http_proxy` users write http:// and leave TLS to the gateway."""
-    async with raw_origin() as origin:
-        routes = [
-            Route(b"/", upstream(origin.port)),
-            Route(b"/tls", upstream(443, host="my-project.example", scheme="https")),
-        ]
-        async with gateway_to(origin.port, routes=routes) as bench, bench.client() as client:
-            for host in ("my-project.example", "my-project.example:80", "My-Project.example:443"):
-                await client.send(f"GET http://{host}/x HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-                assert (await client.answer()).status == 200
-            await client.send(b"GET http://my-project.example:8080/x HTTP/1.1\r\nHost: x\r\n\r\n")
-            assert (await client.answer()).status == 421
+    routes = [Route(b"/", upstream(443, host="my-project.example", scheme="https"))]
+    async with raw_origin() as origin, gateway_to(1, routes=routes) as bench, bench.client() as client:
+        bench.pool.upstream = upstream(origin.port)
+        for host in ("my-project.example", "my-project.example:80", "My-Project.example:443"):
+            await client.send(f"GET http://{host}/x HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            assert (await client.answer()).status == 200
+        await client.send(b"GET http://my-project.example:8080/x HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert (await client.answer()).status == 421
+
+
+async def test_an_upstream_is_named_for_its_own_routes() -> None:
+    """Another origin's route is not taken, whatever its path: no credential of one platform goes to the other."""
+    async with raw_origin() as one, raw_origin() as other:
+        routes = [Route(b"/", upstream(one.port)), Route(b"/other", upstream(other.port))]
+        async with gateway_to(one.port, routes=routes) as bench, bench.client() as client:
+            for origin, path, status in (
+                (one, "/x", 200),
+                (one, "/other/x", 200),
+                (other, "/other/x", 200),
+                (other, "/x", 404),
+                (other, "/other/../x", 403),
+            ):
+                url = f"http://127.0.0.1:{origin.port}{path}"
+                await client.send(f"GET {url} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+                assert (await client.answer()).status == status, (url, status)
+    assert [arrived.line for arrived in one.arrived] == [b"GET /x HTTP/1.1", b"GET /other/x HTTP/1.1"]
+    assert [arrived.line for arrived in other.arrived] == [b"GET /other/x HTTP/1.1"]
+
+
+async def test_a_tunnel_is_refused_with_words_that_help() -> None:
+    """CONNECT says what to write in the URL; a host that is not served says who can change it."""
+    async with raw_origin() as origin, gateway_to(origin.port) as bench:
+        async with bench.client() as client:
+            await client.send(b"CONNECT my-project.example:443 HTTP/1.1\r\nHost: my-project.example:443\r\n\r\n")
+            assert b"Write http:// in place of https://" in (await client.answer()).body
+        async with bench.client() as client:
+            await client.send(b"GET http://my-project.example/ HTTP/1.1\r\nHost: my-project.example\r\n\r\n")
+            assert b"none of its routes leads to" in (await client.answer()).body
+    assert origin.arrived == []
 
 
 @pytest.mark.parametrize("target", [b"*", b"http://localhost:%d"])

@@ -52,6 +52,7 @@ PAGES = {
 
 CALLERS = {
     "absolute": Removal("if not (self.table.names(request.host) or self._meant(client, request.host)):", "if False:"),
+    "other-upstream": Removal("self._by_upstream.get(split_authority(host)) if absolute else None", "None"),
     "trace": Removal("    if method.upper() in NEVER_FORWARDED:", "    if False:"),
     "login-path": Removal("return LOGIN_PATHS if isinstance(given, kinds.Apikey) else ()", "return ()"),
     "deny": Removal("if self.deny.match(reading) or self.deny.match(loose(reading)):", "if False:"),
@@ -59,7 +60,7 @@ CALLERS = {
     "loose-end": Removal(" or self.deny.match(loose(reading)):", ":"),
     "parameter": Removal("""    if b"%" in path and b";" in decoded(path):""", "    if False:"),
     "other-route": Removal(
-        "        if any(found is not self._longest(name, form) for form in forms(path)):", "        if False:"
+        "        if any(found is not self._longest(tables, form) for form in forms(path)):", "        if False:"
     ),
     "base-path": Removal("        if any(form != self.base and not", "        if any(False and not"),
     "base-deny": Removal("        if self.deny is not None and not self.deny.match(self.base):", "        if False:"),

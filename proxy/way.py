@@ -141,8 +141,8 @@ class Way:
         """Return the field lines of an answer, naming the gateway where they named the origin."""
         told = request.told
         if told is not None:
-            return self._referral.lines(lines, told.hosts[0], told.scheme)
-        return self._referral.lines(lines, request.host, request.scheme)
+            return self._referral.lines(lines, told.hosts[0], told.scheme, request.target)
+        return self._referral.lines(lines, request.host, request.scheme, request.target)
 
     def scrub(self, source: TokenSource) -> Scrub:
         """Return what hides the secrets and tokens of this route's credential, made once for each set of them."""

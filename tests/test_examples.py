@@ -19,7 +19,9 @@ from tests.fakes.platform import APIKEY, SECRETKEY, Platform
 from tests.fakes.products import Airflow, Directus, Metabase, OAuthServer, Product, Superset, Vault
 from tests.test_app import Seen, client_of, running
 
-DOCUMENT = FOLDER.parent / "docs" / "credentials.md"
+DOCUMENTS = [FOLDER.parent / "docs" / name for name in ("credentials.md", "front-ends.md")]
+# A fake or the thing itself.
+AGAINST = {"the bundled platform", "a real oidc-provider", "real Apache Superset", "a fake", "a real browser"}
 
 
 @dataclass(frozen=True)
@@ -166,6 +168,7 @@ async def test_the_data_platforms_other_places(tmp_path: Path) -> None:
 @pytest.mark.parametrize("file", sorted(FOLDER.glob("*.toml")), ids=lambda file: file.stem)
 def test_the_documentation_tells_of_each_example(file: Path) -> None:
     """And against what it has been tested."""
-    row = re.search(rf"\[{file.name}\]\(\.\./examples/{file.name}\).*\|([^|\n]*)\|\n", DOCUMENT.read_text("utf-8"))
+    pages = "".join(document.read_text("utf-8") for document in DOCUMENTS)
+    row = re.search(rf"\[{file.name}\]\(\.\./examples/{file.name}\).*\|([^|\n]*)\|\n", pages)
     assert row
-    assert row[1].strip() in {"the bundled platform", "a real oidc-provider", "real Apache Superset", "a fake"}
+    assert row[1].strip() in AGAINST

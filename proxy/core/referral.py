@@ -33,15 +33,17 @@ class Referral:
     prefix: bytes = b""
     parameter: bytes | None = None
 
-    def lines(self, lines: Lines, host: bytes, scheme: bytes = b"http") -> Lines:
-        """Return an answer's field lines as a client has to read them that asks this host for them.
+    def lines(self, lines: Lines, host: bytes, scheme: bytes = b"http", target: bytes = b"/") -> Lines:
+        """Return an answer's field lines as a client has to read them that asks this host for this target.
 
         Where it named none, `host` is empty.
         """
         gateway = b"%b://%b" % (scheme, host) if host else b""
-        return [self._line(line, gateway, secure=scheme == b"https") for line in lines]
+        # Without a last segment in it a cookie's own path would be that above the route (RFC 6265 §5.1.4).
+        above = bool(self.prefix) and target.partition(b"?")[0] == self.prefix
+        return [self._line(line, gateway, secure=scheme == b"https", above=above) for line in lines]
 
-    def _line(self, line: bytes, gateway: bytes, *, secure: bool) -> bytes:
+    def _line(self, line: bytes, gateway: bytes, *, secure: bool, above: bool) -> bytes:
         field, _, value = line.partition(b":")
         value = value.strip()
         match name_of(line):
@@ -52,7 +54,7 @@ class Referral:
             case b"link":
                 changed = LINK.sub(lambda m: b"<%b>" % self.url(m[1], gateway), value)
             case b"set-cookie":
-                changed = self.cookie(value, secure=secure)
+                changed = self.cookie(value, secure=secure, above=above)
             case _:
                 return line
         return line if changed == value else b"%b: %b\r\n" % (field, changed)
@@ -95,11 +97,16 @@ class Referral:
         rest = path[len(self.base) :] or b"/"
         return joined(self.prefix, rest) if self.prefix else rest
 
-    def cookie(self, value: bytes, *, secure: bool = False) -> bytes:
-        """Return a Set-Cookie value that a client at the gateway, over TLS or not, keeps and sends back."""
+    def cookie(self, value: bytes, *, secure: bool = False, above: bool = False) -> bytes:
+        """Return a Set-Cookie value that a client at the gateway, over TLS or not, keeps and sends back.
+
+        `above`: without a path of its own it would belong to more than the route.
+        """
         pair, *attributes = value.split(b";")
         if pair.strip().lower().startswith(HOST_PROMISE if secure else PROMISES):
             return value
+        if above and not any(attribute.strip().lower().startswith(b"path=") for attribute in attributes):
+            attributes.append(b" Path=" + self.base)
         kept = (self._attribute(attribute, secure=secure) for attribute in attributes)
         return b";".join([pair, *(attribute for attribute in kept if attribute is not None)])
 
@@ -113,8 +120,14 @@ class Referral:
             case b"samesite" if not secure and value.strip().lower() == b"none":
                 return b" SameSite=Lax"  # RFC 6265bis §5.7: None is taken with Secure alone
             case b"path" if self.base or self.prefix:
-                return b" Path=" + (self.path(value.strip()) or self.prefix or b"/")
+                return b" Path=" + self._scope(value.strip())
         return attribute
+
+    def _scope(self, path: bytes) -> bytes:
+        """Return the path at the gateway to which a cookie for the origin's `path` belongs."""
+        found = self.path(path) or b"/"
+        # `/prefix/` would not be sent to `/prefix` (RFC 6265 §5.1.4).
+        return found if found not in {b"/", self.prefix + b"/"} else self.prefix or b"/"
 
 
 def dot(path: bytes) -> bytes:

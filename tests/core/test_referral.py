@@ -118,6 +118,9 @@ COOKIES = [
     (PLAIN, b"__SECURE-a=b; Secure", b"__SECURE-a=b; Secure"),
     (MOVED, b"a=b; Path=/base/x", b"a=b; Path=/here/x"),
     (MOVED, b"a=b; Path=/", b"a=b; Path=/here"),
+    (STRIPPED, b"a=b; Path=/x", b"a=b; Path=/here/x"),
+    (STRIPPED, b"a=b; Path=/", b"a=b; Path=/here"),  # `/here/` would not be sent to `/here` (RFC 6265 §5.1.4)
+    (MOVED, b"a=b; Path=/base/", b"a=b; Path=/here"),
     (BASED, b"a=b; path=/base", b"a=b; Path=/"),
     (BASED, b"a=b; path=/elsewhere", b"a=b; Path=/"),
 ]
@@ -127,6 +130,24 @@ COOKIES = [
 def test_cookies(referral: Referral, said: bytes, read: bytes) -> None:
     """A cookie is one that a client on plain http at the gateway keeps and sends back."""
     assert referral.lines([b"Set-Cookie: %b\r\n" % said], HOST) == [b"Set-Cookie: %b\r\n" % read]
+
+
+@pytest.mark.parametrize(
+    ("said", "target", "read"),
+    [
+        (b"a=b; HttpOnly", b"/here", b"a=b; HttpOnly; Path=/here"),
+        (b"a=b; Domain=api.example", b"/here?x=/", b"a=b; Path=/here"),
+        (b"a=b; Path=/x", b"/here", b"a=b; Path=/here/x"),
+        (b"a=b", b"/here/", b"a=b"),
+        (b"a=b", b"/here/x", b"a=b"),
+        (b"__Host-a=b; Secure; Path=/", b"/here", b"__Host-a=b; Secure; Path=/"),
+    ],
+)
+def test_a_cookie_without_a_path_keeps_to_its_route(said: bytes, target: bytes, read: bytes) -> None:
+    """Set in answer to the prefix alone, it would belong to every path of the gateway (RFC 6265 §5.1.4)."""
+    line = b"Set-Cookie: %b\r\n" % said
+    assert STRIPPED.lines([line], HOST, target=target) == [b"Set-Cookie: %b\r\n" % read]
+    assert PLAIN.lines([b"Set-Cookie: a=b\r\n"], HOST, target=target) == [b"Set-Cookie: a=b\r\n"]
 
 
 @pytest.mark.parametrize(

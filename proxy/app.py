@@ -19,6 +19,7 @@ from proxy.core.problem import NAME
 from proxy.core.snapshot import Snapshot
 from proxy.core.tls_events import TlsEvent
 from proxy.core.token_events import ClockJumped, TokenEvent
+from proxy.core.worker_events import WorkerEvent
 from proxy.doors import Door, asks_anew, missing, open_beside, sorted_out
 from proxy.exchange import Gateway
 from proxy.generation import Common, Generation, Leftovers, PoolKey, verified
@@ -57,6 +58,7 @@ class Observers:
     tls: Callable[[TlsEvent], None] = lambda _: None
     starved: Callable[[OSError], None] = lambda _: None
     configured: Callable[[Config], None] = lambda _: None
+    worker: Callable[[WorkerEvent], None] = lambda _: None
 
 
 class App:

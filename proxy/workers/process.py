@@ -28,6 +28,7 @@ class WorkerProcess:
     ) -> None:
         self.ready = asyncio.Event()
         self.serves = False
+        self.silence = 0  # how often somebody has looked since it was last heard
         self.channel = Channel(self._heard, lambda: None)
         self._told = told
         self._gone = gone
@@ -55,6 +56,7 @@ class WorkerProcess:
         self.channel.write(packed(order))
 
     def _heard(self, message: Message) -> None:
+        self.silence = 0
         if "ready" in message:
             self.serves = True
             self.ready.set()
@@ -72,7 +74,7 @@ class WorkerProcess:
         return code
 
     def finish(self) -> None:
-        """Tell it to finish what runs; a second time, to end at once."""
+        """Tell it to finish what runs."""
         self._signal(signal.SIGTERM)
 
     def cut(self) -> None:

@@ -79,6 +79,7 @@ async def test_a_dead_worker_takes_its_own_requests_alone(tmp_path: Path) -> Non
         assert (died["pid"], died["exit"]) == (before[0], -signal.SIGKILL)
         (new,) = await others(it, before, 1)
         assert new not in before
+        assert await figure(it, "iam_proxy_worker_restarts_total") == 1
         load = Load(it)
         tasks = [asyncio.create_task(load.fresh()) for _ in range(4)]
         await load.more(50)
@@ -145,8 +146,51 @@ async def test_a_second_signal_cuts(second: signal.Signals, tmp_path: Path) -> N
         assert await it.gateway.ended() == 0
 
 
-async def test_a_worker_that_hangs_is_killed(tmp_path: Path) -> None:
-    """By a second signal, in a bounded time: it hears nothing any more."""
+async def test_a_worker_that_hangs_is_killed_in_time(tmp_path: Path) -> None:
+    """Without a second signal, soon after `drain_timeout`; the other finishes what it has, and the exit code is 0."""
+    async with two(tmp_path, 'drain_timeout = "2s"\n') as it:
+        hung, other = await workers(it)
+        os.kill(hung, signal.SIGSTOP)
+        it.gateway.signal(signal.SIGTERM)
+        assert (await it.gateway.event("a worker hangs, and is killed"))["pid"] == hung
+        assert not (await it.gateway.event("stopped"))["finished"]
+        assert await it.gateway.ended() == 0
+        assert not any(Path(f"/proc/{pid}").exists() for pid in (hung, other))
+
+
+async def test_a_worker_that_hangs_does_not_outlive_a_reload(tmp_path: Path) -> None:
+    """Others have taken the places by then; it was told to go, so it counts as no death."""
+    async with two(tmp_path, 'drain_timeout = "100ms"\n') as it:
+        before = await workers(it)
+        os.kill(before[0], signal.SIGSTOP)
+        it.write(server=TWO)
+        assert (await it.reload())["event"] == "reloaded"
+        assert (await it.gateway.event("a worker hangs, and is killed"))["pid"] == before[0]
+        while set(await workers(it)) & set(before):
+            pass
+        assert await figure(it, "iam_proxy_worker_restarts_total") == 0
+        async with it.client() as client:
+            assert (await client.get()).status == 200
+
+
+@pytest.mark.long
+async def test_a_worker_that_hangs_is_replaced(tmp_path: Path) -> None:
+    """One that says nothing for half a minute, though nobody has told it to go; those that speak stay."""
+    async with two(tmp_path) as it:
+        before = await workers(it)
+        os.kill(before[0], signal.SIGSTOP)
+        assert (await it.gateway.event("a worker hangs, and is killed"))["pid"] == before[0]
+        (new,) = await others(it, before, 1)
+        assert set(await workers(it)) == {before[1], new}
+        os.kill(new, signal.SIGSTOP)
+        assert (await it.gateway.event("a worker hangs, and is killed"))["pid"] == new
+        (newer,) = await others(it, [*before, new], 1)
+        assert set(await workers(it)) == {before[1], newer}
+        assert await figure(it, "iam_proxy_worker_restarts_total") == 2
+
+
+async def test_a_worker_that_hangs_is_killed_at_once(tmp_path: Path) -> None:
+    """By a second signal: it hears nothing any more."""
     async with two(tmp_path) as it:
         hung, _ = await workers(it)
         os.kill(hung, signal.SIGSTOP)

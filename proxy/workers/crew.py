@@ -30,14 +30,16 @@ Told = Callable[[WorkerEvent], None]
 class Post:
     """One place for a worker, at one order, and whoever holds it now.
 
-    `made` returns a process that has not been started; `told` hears of those that hang or die.
+    `made` returns a process that has not been started; `told` hears of those that hang or die. With an order that is
+    `on_trial` nobody follows a first one that dies of its start.
     """
 
-    def __init__(self, made: Made, told: Told, order: Order) -> None:
+    def __init__(self, made: Made, told: Told, order: Order, *, on_trial: bool = False) -> None:
         self.worker: WorkerProcess | None = None
         self._made = made
         self._told = told
         self._order = order
+        self._on_trial = on_trial
         self._leaving = asyncio.Event()
         self._tried = asyncio.Event()
         self.task = asyncio.get_running_loop().create_task(self._keep())
@@ -68,8 +70,9 @@ class Post:
         while not self._leaving.is_set():
             worker, began = self._made(), time.monotonic()
             code = await self._served(worker)
+            failed = self._on_trial and not self._tried.is_set()
             self._tried.set()
-            if self._leaving.is_set():
+            if failed or self._leaving.is_set():
                 return
             pauses = PAUSES if time.monotonic() - began >= SERVED else pauses.failed()
             self._told(WorkerDied(worker.pid, code, pauses.delay()))
@@ -137,9 +140,8 @@ class Crew:
         Where the new one dies of its start the rest stay as they are; returns whether all went well.
         """
         for index, old in enumerate(self._posts):
-            new = Post(self._made, self._told, order)
+            new = Post(self._made, self._told, order, on_trial=True)
             if not await new.held():
-                self._retire(new)
                 return False
             self._posts[index] = new
             self._retire(old)

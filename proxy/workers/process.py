@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from proxy.workers.channel import Channel, Message
@@ -24,7 +24,10 @@ class WorkerProcess:
     """
 
     def __init__(
-        self, told: Callable[["WorkerProcess", Message], None], gone: Callable[["WorkerProcess", int], None]
+        self,
+        told: Callable[["WorkerProcess", Message], None],
+        gone: Callable[["WorkerProcess", int], None],
+        command: Sequence[str] = COMMAND,
     ) -> None:
         self.ready = asyncio.Event()
         self.serves = False
@@ -32,6 +35,7 @@ class WorkerProcess:
         self.channel = Channel(self._heard, lambda: None)
         self._told = told
         self._gone = gone
+        self._command = command
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -45,7 +49,7 @@ class WorkerProcess:
         near, far = socket.socketpair()
         with far:
             self._process = await asyncio.create_subprocess_exec(
-                *COMMAND,
+                *self._command,
                 str(far.fileno()),
                 pass_fds=(far.fileno(), *order.sockets),
                 stdin=asyncio.subprocess.DEVNULL,

@@ -6,8 +6,9 @@ import os
 import re
 import signal
 import socket
+from collections import Counter
 from collections.abc import AsyncIterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import aiohttp
@@ -16,6 +17,7 @@ import pytest
 from proxy.config.settings import Config
 from proxy.core.limits import Limits
 from proxy.workers.order import Order, packed, received
+from tests.fakes.gateway import Answered
 from tests.test_lifecycle import GET, Load, Running, running
 
 TWO = "workers = 2\n"
@@ -63,6 +65,11 @@ async def test_both_serve_with_one_login(tmp_path: Path) -> None:
         assert await figure(it, "iam_proxy_in_flight_requests_limit") == 1000
         assert await figure(it, "iam_proxy_in_flight_requests") == 0
         assert await figure(it, "iam_proxy_logins_total") == it.platform.logins == 1
+        (route,) = (await it.asks("GET", "/status"))[1]["routes"]
+        dialled, reused = route["connections"]["dialled"], route["connections"]["reused"]
+        assert dialled + reused == load.answered
+        assert reused == await figure(it, "iam_proxy_origin_connections_reused_total") > 0
+        assert route["connections"]["open"] >= route["connections"]["idle"] > 0
 
 
 async def test_a_dead_worker_takes_its_own_requests_alone(tmp_path: Path) -> None:
@@ -91,6 +98,68 @@ async def test_a_dead_worker_takes_its_own_requests_alone(tmp_path: Path) -> Non
         assert {each.status for each in answered} <= {200}
         assert 0 < len(answered) < counted == 40
         assert load.failures == []
+        assert it.platform.logins == 1
+
+
+@dataclass
+class Losing:
+    """Clients that ask one request after the other; whose connection is lost goes on with another."""
+
+    it: Running
+    answered: Counter[int] = field(default_factory=Counter)  # by client
+    lost: list[int] = field(default_factory=list)
+    wrong: list[Answered] = field(default_factory=list)
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+    over: bool = False
+
+    async def client(self, name: int) -> None:
+        """Ask until it is over."""
+        while not self.over:
+            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+                async with self.it.client() as client:
+                    while not self.over:
+                        self._note(name, await client.get())
+                return
+            self.lost.append(name)
+
+    def _note(self, name: int, answer: Answered) -> None:
+        if (answer.status, answer.body, answer.whole) != (200, b"ok", True):
+            self.wrong.append(answer)
+        self.answered[name] += 1
+        self.news.set()
+
+    async def more(self, count: int) -> set[int]:
+        """Wait for so many further answers; return who has got some of them."""
+        before, wanted = self.answered.copy(), self.answered.total() + count
+        while self.answered.total() < wanted:
+            self.news.clear()
+            await self.news.wait()
+        return set(self.answered - before)
+
+
+async def test_a_worker_killed_under_load(tmp_path: Path) -> None:
+    """Whoever has a request with it loses that one, and goes on with another worker; nobody else notices, nor logs in.
+
+    It is stopped first: those who get no answers any more are the ones who have a request there.
+    """
+    async with two(tmp_path) as it:
+        load, names = Losing(it), range(40)
+        tasks = [asyncio.create_task(load.client(name)) for name in names]
+        while await load.more(200) < set(names):
+            pass
+        (dead, _) = before = await workers(it)
+        os.kill(dead, signal.SIGSTOP)
+        await load.more(1000)
+        there = set(names) - await load.more(1000)
+        os.kill(dead, signal.SIGKILL)
+        await others(it, before, 1)
+        while await load.more(200) < set(names):
+            pass
+        load.over = True
+        await asyncio.gather(*tasks)
+        assert load.wrong == []
+        assert sorted(load.lost) == sorted(there)
+        assert 0 < len(there) < len(names)
         assert it.platform.logins == 1
 
 

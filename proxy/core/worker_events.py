@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class WorkerHangs:
-    """A worker says nothing any more, or did not end in time; it is killed."""
+    """A worker says nothing any more, or did not start or end in time; it is killed."""
 
     pid: int
 

@@ -90,7 +90,7 @@ class Post:
             async with asyncio.timeout(START_TIME):
                 await worker.ready.wait()
         except TimeoutError:
-            worker.kill()
+            self._end(worker)
         if worker.serves:
             self.worker = worker
             self._tried.set()
@@ -111,6 +111,9 @@ class Post:
         if self._leaving.is_set():
             worker.finish()
             await asyncio.sleep(self._order.config.server.drain_timeout + CUT_TIME)
+        self._end(worker)
+
+    def _end(self, worker: WorkerProcess) -> None:
         self._told(WorkerHangs(worker.pid))
         worker.kill()
 

@@ -244,7 +244,7 @@ async def test_a_worker_that_hangs_does_not_outlive_a_reload(tmp_path: Path) -> 
 
 @pytest.mark.long
 async def test_a_worker_that_hangs_is_replaced(tmp_path: Path) -> None:
-    """One that says nothing for half a minute, though nobody has told it to go; those that speak stay."""
+    """One that says nothing for half a minute, and one that takes as long for its start; those that speak stay."""
     async with two(tmp_path) as it:
         before = await workers(it)
         os.kill(before[0], signal.SIGSTOP)

@@ -115,12 +115,12 @@ class Losing:
     async def client(self, name: int) -> None:
         """Ask until it is over."""
         while not self.over:
-            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            try:
                 async with self.it.client() as client:
                     while not self.over:
                         self._note(name, await client.get())
-                return
-            self.lost.append(name)
+            except (ConnectionError, asyncio.IncompleteReadError):
+                self.lost.append(name)
 
     def _note(self, name: int, answer: Answered) -> None:
         if (answer.status, answer.body, answer.whole) != (200, b"ok", True):

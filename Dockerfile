@@ -2,7 +2,7 @@
 # docker run --rm --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges --network host \
 #   -e IAM_PROXY_UPSTREAM=… -e IAM_PROXY_APIKEY=… -e IAM_PROXY_SECRETKEY=… iam-proxy
 # It writes nothing but request bodies above limits.replay_buffer, into /tmp; without that they are not sent again.
-# A configuration is found by itself as /etc/iam-proxy/iam-proxy.toml. docs/deploy.md has the rest.
+# A configuration is found by itself as /etc/iam-proxy/iam-proxy.toml. docs/operations.md has the rest.
 
 # The full image has `strip`; of what it weighs nothing gets into ours.
 FROM python:3.13 AS build

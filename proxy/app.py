@@ -6,7 +6,7 @@ import gc
 import os
 import socket
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -19,6 +19,7 @@ from proxy.core.problem import NAME
 from proxy.core.snapshot import Snapshot
 from proxy.core.tls_events import TlsEvent
 from proxy.core.token_events import ClockJumped, TokenEvent
+from proxy.core.worker_events import WorkerEvent
 from proxy.doors import Door, asks_anew, missing, open_beside, sorted_out
 from proxy.exchange import Gateway
 from proxy.generation import Common, Generation, Leftovers, PoolKey, verified
@@ -30,7 +31,7 @@ from proxy.tokens.reuse import Reuse
 from proxy.tokens.source import TokenSource
 from proxy.way import Way
 from proxy.wire.client import ClientConnection
-from proxy.wire.clients import SETTLED, Client, Clients
+from proxy.wire.clients import SETTLED, Clients
 from proxy.wire.connection import Wire
 from proxy.wire.flow import Outbox
 from proxy.wire.listener import Listener
@@ -57,6 +58,7 @@ class Observers:
     tls: Callable[[TlsEvent], None] = lambda _: None
     starved: Callable[[OSError], None] = lambda _: None
     configured: Callable[[Config], None] = lambda _: None
+    worker: Callable[[WorkerEvent], None] = lambda _: None
 
 
 class App:
@@ -184,16 +186,18 @@ class App:
     async def drain(self) -> bool:
         """Accept nothing new and finish what runs, for `drain_timeout`; then cut. Returns whether all was finished.
 
-        Who has come, or was answered, within the last second is given one to ask: the request may be on its way.
+        Who has come, or was answered, within the last second has one to ask: the request may be on its way.
         """
         self.draining = True
         for door in self._doors:
             door.listener.close()
         within = self.config.server.drain_timeout
-        if recent := {client for client in self.clients if not client.busy and client.idle_for < SETTLED}:
-            self._leave(client for client in self.clients if client not in recent)
-            await self._gone(min(SETTLED, within))
-        self._leave(self.clients)
+        for client in self.clients:
+            client.part()
+        await self._gone(min(SETTLED, within))
+        for client in self.clients:
+            if not client.connected:
+                client.leave()
         await self._gone(within)
         finished = not self.clients
         if finished:
@@ -201,10 +205,6 @@ class App:
         await Leftovers.of(self.generation).log_out()
         await self.stop()
         return finished
-
-    def _leave(self, clients: Iterable[Client]) -> None:
-        for client in clients:
-            client.leave()
 
     async def _gone(self, within: float) -> None:
         """Wait until no client is left, for so many seconds at most."""

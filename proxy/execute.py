@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 import signal
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,6 +27,8 @@ NOT_FOUND, NOT_EXECUTABLE = 127, 126
 # And for one that a signal has ended.
 BY_SIGNAL = 128
 LOCAL = "localhost,127.0.0.1,::1"
+# User and password in the URL of a proxy, up to the last @: a password may hold others. The scheme may be missing.
+WAY_IN = re.compile(r"^(\w[\w+.-]*://)?.*@", re.DOTALL)
 
 
 async def execute(config: Config, output: Output, command: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -65,11 +68,14 @@ def told(app: App, environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def inherited(environ: Mapping[str, str], left_out: Iterable[str], hidden: Iterable[Secret]) -> dict[str, str]:
-    """Return what a command gets of our environment: no variable that secrets come from, and none that tells one."""
+    """Return what a command gets of our environment: no variable that secrets come from, and none that tells one.
+
+    Those of forward proxies it gets without user and password, which are for the gateway.
+    """
     secrets = [secret.reveal() for secret in hidden if not too_short(secret)]
     names = set(left_out)
     return {
-        name: value
+        name: WAY_IN.sub(r"\1", value) if name.lower().endswith("_proxy") else value
         for name, value in environ.items()
         if name not in names and not any(secret in value for secret in secrets)
     }

@@ -10,6 +10,7 @@ from proxy.core.families import BUCKETS
 from proxy.core.reload_events import Reloaded, ReloadEvent, ReloadRefused
 from proxy.core.snapshot import Snapshot, snapshot
 from proxy.core.token_events import LoginFailed, LoginSucceeded, StoreFailed, TokenEvent
+from proxy.core.worker_events import WorkerDied, WorkerEvent
 
 # Methods with a label of their own (RFC 9110 §9, RFC 5789): a client cannot make up further ones.
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"))
@@ -62,6 +63,7 @@ class Metrics:
         self.store_errors: Counter[tuple[str]] = Counter()
         self.reloads = Counter({("succeeded",): 0, ("refused",): 0})
         self.reload_refused = False  # the last one
+        self.worker_restarts = 0
 
     def finished(self, fact: Finished) -> None:
         """Count an exchange that has ended."""
@@ -102,6 +104,11 @@ class Metrics:
             self.reload_refused = isinstance(event, ReloadRefused)
             self.reloads[("refused" if self.reload_refused else "succeeded",)] += 1
 
+    def worker(self, event: WorkerEvent) -> None:
+        """Count what became of a worker."""
+        if isinstance(event, WorkerDied):
+            self.worker_restarts += 1
+
     def snapshot(self) -> Snapshot:
         """Return all of it as plain data."""
         routes = {(name,): counts for name, counts in self.routes.items()}
@@ -122,4 +129,5 @@ class Metrics:
             **snapshot("iam_proxy_token_store_errors_total", self.store_errors),
             **snapshot("iam_proxy_reloads_total", self.reloads),
             **snapshot("iam_proxy_last_reload_refused", {(): float(self.reload_refused)}),
+            **snapshot("iam_proxy_worker_restarts_total", {(): self.worker_restarts}),
         }

@@ -19,6 +19,7 @@ from proxy.core.events import Finished
 from proxy.core.hosts import Hosts
 from proxy.core.keys import Keys
 from proxy.core.token_events import TokenEvent
+from proxy.core.worker_events import WorkerEvent
 from proxy.errors import ConfigError
 from proxy.life import Signals
 from proxy.listen import bound, open_socket
@@ -28,7 +29,7 @@ from proxy.metrics import Metrics
 from proxy.reload import content_of
 from proxy.reloading import reloading
 from proxy.systemd import Handed, Notice, handed, sentence
-from proxy.telling import starved, tell, tell_admin_key, tell_of_tls
+from proxy.telling import starved, tell, tell_admin_key, tell_of_tls, tell_of_workers
 from proxy.token_socket import Offer, offers
 from proxy.token_socket import listen as hand_out
 from proxy.view import AppView
@@ -128,8 +129,12 @@ async def gateway(
         for watch in watching:
             watch(event)
 
+    def worker(event: WorkerEvent) -> None:
+        metrics.worker(event)
+        tell_of_workers(event)
+
     make = App if config.server.workers == 1 else Supervisor
-    app = make(config, Observers(finished, token, tell_of_tls, starved, lambda _: rest.follow(app)))
+    app = make(config, Observers(finished, token, tell_of_tls, starved, lambda _: rest.follow(app), worker))
     rest.follow(app)
     extend: Extend = lambda _: None  # noqa: E731  nothing is added
     if config.admin.inspector:

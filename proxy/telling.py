@@ -1,4 +1,4 @@
-"""What the log says of logins, tokens, keys and certificates, and of clients that have to wait."""
+"""What the log says of logins, tokens, keys, certificates and workers, and of clients that have to wait."""
 
 import math
 
@@ -19,6 +19,7 @@ from proxy.core.token_events import (
     TokenFound,
     TokenRefused,
 )
+from proxy.core.worker_events import WorkerDied, WorkerEvent, WorkerHangs
 
 
 def starved(error: OSError) -> None:
@@ -94,3 +95,14 @@ def tell_of_tls(event: TlsEvent) -> None:
             log.info("certificate changed: new connections get the new one", file=event.file)
         case CertificateKept():
             log.error("certificate kept: the changed files cannot be used", cause=event.cause)
+
+
+def tell_of_workers(event: WorkerEvent) -> None:
+    """Write what became of a worker into the log."""
+    log = structlog.get_logger()
+    match event:
+        case WorkerHangs():
+            log.error("a worker hangs, and is killed", pid=event.pid)
+        case WorkerDied():
+            words = "a worker has ended that was not told to; another takes its place"
+            log.error(words, pid=event.pid, exit=event.code, in_s=event.restart_in)

@@ -45,7 +45,7 @@ class AppView:
             "connections": total(under_way, "iam_proxy_client_connections"),
             "in_flight": total(under_way, "iam_proxy_in_flight_requests"),
             "credentials": {name: self._credential(source.state) for name, source in app.sources.items()},
-            "routes": [route(way) for way in app.ways],
+            "routes": [route(way, under_way) for way in app.ways],
         }
 
     async def snapshot(self) -> Snapshot:
@@ -115,7 +115,7 @@ class AppView:
 
 
 def total(snapshot: Snapshot, name: str) -> int:
-    """Return the value of a metric without labels."""
+    """Return the sum of the series of a metric."""
     return sum(int(value) for _, value in snapshot.get(name, ()) if not isinstance(value, list))
 
 
@@ -126,12 +126,22 @@ def reason(state: TokenState) -> str:
     return f"login {state.outcome}: {state.cause or 'no token'}"
 
 
-def route(way: Way) -> Mapping[str, Any]:
-    """Return what there is to tell of a route."""
-    pool = way.pool
+def route(way: Way, under_way: Snapshot) -> Mapping[str, Any]:
+    """Return what there is to tell of a route; connections are those of all processes to its origin."""
+    origin = way.pool.upstream.origin
+
+    def count(name: str, *labels: str) -> int:
+        return total({name: [series for series in under_way.get(name, ()) if series[0] == [origin, *labels]]}, name)
+
+    idle = count("iam_proxy_origin_connections", "idle")
     return {
         "route": way.label,
         "upstream": str(way.route.upstream),
         "credential": way.route.credential or "none",
-        "connections": {"open": pool.open, "idle": pool.idle, "dialled": pool.dialled, "reused": pool.reused},
+        "connections": {
+            "open": idle + count("iam_proxy_origin_connections", "active"),
+            "idle": idle,
+            "dialled": count("iam_proxy_origin_connections_opened_total"),
+            "reused": count("iam_proxy_origin_connections_reused_total"),
+        },
     }

@@ -21,7 +21,7 @@ from proxy.core.token_events import LoginSucceeded, TokenEvent, TokenFound
 from proxy.errors import StartError
 from tests.core.secrets import Given
 from tests.fakes.gateway import RawClient
-from tests.fakes.origin import RawOrigin, raw_origin
+from tests.fakes.origin import RawOrigin, Visit, raw_origin
 from tests.fakes.platform import APIKEY, SECRETKEY, Platform
 
 pytestmark = pytest.mark.usefixtures("loop_factory")
@@ -237,6 +237,37 @@ async def test_a_drain_finishes_what_runs() -> None:
             assert await draining
             with pytest.raises(ConnectionError):
                 await ask(app)
+
+
+async def test_a_drain_lets_each_ask_once_more_who_has_not_been_told() -> None:
+    """Who was answered just now, or whose answer has begun: the next request may be on its way; its answer tells."""
+    gate = asyncio.Event()
+
+    async def script(visit: Visit) -> None:
+        while True:
+            arrived = await visit.request()
+            await visit.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no")
+            if b"/slow" in arrived.line:
+                await gate.wait()
+            await visit.send(b"k")
+
+    async with raw_origin(script) as origin:
+        route = Route(b"/", Upstream("http", "127.0.0.1", origin.port))
+        settings = replace(config(origin.port), routes=(route,), credentials={})
+        async with running(settings) as app, client_of(app) as answered, client_of(app) as begun:
+            assert (await answered.get()).values(b"connection") == []
+            await begun.send(b"GET /slow HTTP/1.1\r\nHost: g\r\n\r\n")
+            assert (await begun.answer(head_only=True)).values(b"connection") == []
+            draining = asyncio.create_task(app.drain())
+            while not app.draining:  # noqa: ASYNC110  likewise
+                await asyncio.sleep(0)
+            gate.set()
+            assert await begun.reader.readexactly(2) == b"ok"
+            for client in (answered, begun):
+                last = await client.get()
+                assert (last.status, last.body, last.values(b"connection")) == (200, b"ok", [b"close"])
+                assert await client.ended()
+            assert await draining
 
 
 async def test_a_drain_that_takes_too_long_cuts() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from proxy.execute import inherited
 from tests.fakes.origin import RawOrigin, raw_origin
 from tests.fakes.platform import APIKEY, SECRETKEY, Platform
 from tests.fakes.process import Program, program
@@ -80,6 +81,33 @@ async def test_no_secret_reaches_the_command(tmp_path: Path) -> None:
     assert not set(KEYS) & set(seen)
     assert ADMIN_KEY not in seen.values()
     assert not [value for value in seen.values() if APIKEY in value or SECRETKEY in value or "of-the-platform" in value]
+
+
+@pytest.mark.parametrize(
+    ("before", "kept"),
+    [
+        ("http://user:p4ssw0rd@proxy.corp:3128", "http://proxy.corp:3128"),
+        ("http://user:p4ss/w0@rd@proxy.corp:3128/", "http://proxy.corp:3128/"),
+        ("user:p4ssw0rd@proxy.corp:3128", "proxy.corp:3128"),
+        ("http://proxy.corp:3128", "http://proxy.corp:3128"),
+    ],
+)
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "ftp_proxy"])
+def test_the_way_out_is_kept_without_its_password(name: str, before: str, kept: str) -> None:
+    """What the environment says of a forward proxy is for the gateway; its command gets the address alone."""
+    assert inherited({name: before, "OTHER": "a@b"}, (), ()) == {name: kept, "OTHER": "a@b"}
+
+
+async def test_the_password_of_a_forward_proxy_reaches_no_command(tmp_path: Path) -> None:
+    """Neither by the variables that the gateway takes, nor by those that it sets."""
+    proxies = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "all_proxy"), "http://user:p4ssw0rd@127.0.0.1:9")
+    async with executed(tmp_path, sys.executable, "-c", SHOW, **proxies) as (it, _, _origin):
+        code, out, err = await ended(it)
+    assert (code, err) == (0, "")
+    seen = json.loads(out)
+    assert seen["HTTPS_PROXY"] == seen["all_proxy"] == "http://127.0.0.1:9"
+    assert seen["HTTP_PROXY"] == seen["http_proxy"] == seen["IAM_PROXY_URL"]
+    assert "p4ssw0rd" not in out
 
 
 async def test_it_waits_for_a_token_or_says_why_there_is_none(tmp_path: Path) -> None:

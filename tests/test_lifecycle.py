@@ -5,14 +5,16 @@ import contextlib
 import json
 import signal
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import aiohttp
 import pytest
 
+from tests.conftest import TOLD
 from tests.fakes.authority import Authority
 from tests.fakes.gateway import Answered, RawClient
 from tests.fakes.origin import OK, UNAUTHORIZED, Arrived, RawOrigin, Visit, raw_origin
@@ -249,10 +251,10 @@ class Load:
         self.news.set()
 
 
-async def test_reloads_under_load_drop_nothing(tmp_path: Path) -> None:
+async def test_reloads_under_load_drop_nothing(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
     """Twenty of them, of routes, keys, another login, certificates and limits: no request fails.
 
-    The load is what eight clients ask as fast as they are answered, which is more than 200 requests a second.
+    The load is what eight clients ask as fast as they are answered: more than 200 requests a second, as is told.
     """
     authorities = [Authority(tmp_path / name) for name in ("a", "b")]
     for authority in authorities:
@@ -262,7 +264,7 @@ async def test_reloads_under_load_drop_nothing(tmp_path: Path) -> None:
     context = authorities[0].trusting()
     authorities[1].ca.configure_trust(context)
     async with running(tmp_path, server=tls[0]) as it:
-        load = Load(it, context)
+        load, began = Load(it, context), monotonic()
         tasks = [asyncio.create_task(load.steady()) for _ in range(6)]
         tasks += [asyncio.create_task(load.fresh()) for _ in range(2)]
         for turn in range(4):
@@ -280,6 +282,8 @@ async def test_reloads_under_load_drop_nothing(tmp_path: Path) -> None:
         await load.more(50)
         load.over = True
         await asyncio.gather(*tasks)
+        rate = round(load.answered / (monotonic() - began))
+        record_property(TOLD, f"20 reloads, {load.answered} requests at {rate} a second, {len(load.failures)} failed")
         assert load.failures == []
         assert load.answered > 1000
         it.gateway.signal(signal.SIGTERM)

@@ -193,6 +193,20 @@ async def test_sockets_that_are_open_already(by_name: bool, sockets: list[socket
             assert await gateway.ended() == 0
 
 
+async def test_sockets_for_several_processes(sockets: list[socket.socket], tmp_path: Path) -> None:
+    """The workers take clients from the socket that the supervisor was handed, also from before it began."""
+    admin, gate = sockets
+    async with raw_origin() as origin, RawClient.to(port_of(gate)) as early:
+        text = f'[server]\nworkers = 2\n[[routes]]\nupstream = "http://127.0.0.1:{origin.port}"\n'
+        (tmp_path / "iam-proxy.toml").write_text(text)
+        await early.send(b"GET / HTTP/1.1\r\nHost: g\r\n\r\n")
+        async with handed_over(sockets, tmp_path, "admin:web") as gateway:
+            assert (await early.answer()).body == b"ok"
+            assert await livez(port_of(admin)) == 200
+            gateway.signal(signal.SIGTERM)
+            assert await gateway.ended() == 0
+
+
 async def test_a_socket_beyond_this_machine(tmp_path: Path) -> None:
     """It is held to what holds for `server.listen`: nobody is let in whom the file does not name."""
     file = tmp_path / "iam-proxy.toml"

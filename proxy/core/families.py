@@ -122,6 +122,11 @@ FAMILIES = {
         ),
         # --- the process
         Family(
+            "iam_proxy_worker_restarts_total",
+            "counter",
+            "Workers that ended without being told to, and were replaced (server.workers)",
+        ),
+        Family(
             "iam_proxy_log_lines_dropped_total",
             "counter",
             "Log lines that could not be written: whoever reads them is too slow, or gone",

@@ -74,7 +74,7 @@ class ClientConnection(ClientDeadlines):
             if self.reading is DEAF or self.ended:
                 return None
             if not self._head:
-                self.deadline = self.wire.sweep.after(self.timeouts.keep_alive)
+                self.deadline = self.wire.sweep.after(self.patience)
             await self.flow
         message, self._arrived = self._arrived, None
         self.state, self.sent = ASKED, 0
@@ -104,7 +104,7 @@ class ClientConnection(ClientDeadlines):
         if body.framing is CHUNKED or body.framing is CLOSE:
             # RFC 9112 §6.1: a 1.0 client knows no chunks; the end of the connection ends the body.
             body.outgoing = CLOSE if request.http10 else CHUNKED
-        keep = request.keep and request.body.complete and body.outgoing is not CLOSE and not self.leaving
+        keep = request.keep and request.body.complete and body.outgoing is not CLOSE and self.stays
         self.state, request.keep = STARTED, keep
         head = b"HTTP/1.1 %d %b\r\n%b%b%b%b\r\n" % (
             answer.status,
@@ -122,7 +122,7 @@ class ClientConnection(ClientDeadlines):
     def own_answer(self, head: bytes, body: bytes) -> bool:
         """Send an answer of our own; `head` lacks its last empty line. Returns whether the connection is usable on."""
         request = self.current
-        keep = request is not None and request.keep and request.body.complete and not self.leaving
+        keep = request is not None and request.keep and request.body.complete and self.stays
         if request is not None:
             request.keep = keep
             if request.method == b"HEAD":

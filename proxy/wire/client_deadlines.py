@@ -7,6 +7,7 @@ import socket
 from proxy.core.timeouts import Timeouts
 from proxy.errors import RequestTimeout
 from proxy.wire.client_reader import ClientReader
+from proxy.wire.clients import SETTLED
 from proxy.wire.connection import DEAF, HEAD, Connection, Wire
 from proxy.wire.request import Request
 from proxy.wire.state import Serving
@@ -54,8 +55,8 @@ class Stall:
 class ClientDeadlines(ClientReader):
     """A client's connection as time sees it; its `deadline` is that of what the client sends.
 
-    A connection that is `leaving` takes no further request; one that has `ended` sends none. `joining` is what connects
-    it, TLS included, until it is connected; `listener` is what has accepted it.
+    One that is `leaving` takes no further request, one that is `parting` one whose answer says so; one that has `ended`
+    sends none. `joining` is what connects it, TLS included, until it is connected; `listener` is what has accepted it.
     """
 
     listener: object = None
@@ -63,7 +64,7 @@ class ClientDeadlines(ClientReader):
     def __init__(self, wire: Wire, timeouts: Timeouts) -> None:
         super().__init__(wire, timeouts)
         self.deadline = wire.sweep.after(timeouts.keep_alive)
-        self.leaving = self.ended = False
+        self.leaving = self.parting = self.ended = False
         self.joining: asyncio.Task[None] | None = None
         self._probes = 0
         self._linger_until = NEVER
@@ -87,6 +88,21 @@ class ClientDeadlines(ClientReader):
         return (self.state is ASKED or self.state is STARTED) and not self.leaving
 
     @property
+    def stays(self) -> bool:
+        """Whether there may be another request behind this one."""
+        return not (self.leaving or self.parting)
+
+    @property
+    def patience(self) -> float:
+        """How long it may wait for its next request, in seconds."""
+        return SETTLED if self.parting else self.timeouts.keep_alive
+
+    @property
+    def connected(self) -> bool:
+        """Whether it has come so far that it can ask."""
+        return self.joining is None
+
+    @property
     def unanswered(self) -> Request | None:
         """The request whose answer has not begun yet."""
         return self.current if self.state is ASKED and not self.lost else None
@@ -97,7 +113,7 @@ class ClientDeadlines(ClientReader):
         super().connection_made(transport)
         self.joining = None
         self.secure = transport.get_extra_info("ssl_object") is not None
-        self.deadline = self.wire.sweep.after(self.timeouts.keep_alive)
+        self.deadline = self.wire.sweep.after(self.patience)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Watch nothing any more."""
@@ -197,6 +213,18 @@ class ClientDeadlines(ClientReader):
             self.deadline = self.wire.sweep.after(0)
 
     # --- how it ends
+    def part(self) -> None:
+        """Leave behind the next answer that begins; before, if nothing is asked for as long as makes a client settled.
+
+        So whoever asks on, not having been told yet, loses no request.
+        """
+        settled = self.idle_for >= SETTLED
+        self.parting = True
+        if settled:
+            self.leave()
+        elif self.state is IDLE:
+            self.deadline = min(self.deadline, self.wire.sweep.after(SETTLED))
+
     def leave(self) -> None:
         """Take no further request: close now if nothing is under way, else behind the answer."""
         self.leaving = True

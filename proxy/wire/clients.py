@@ -27,6 +27,15 @@ class Client(Protocol):
         """Whether a request is under way, behind which another may come."""
         ...
 
+    @property
+    def connected(self) -> bool:
+        """Whether it has come so far that it can ask."""
+        ...
+
+    def part(self) -> None:
+        """Take one further request, if it may be on its way."""
+        ...
+
     def leave(self) -> None:
         """Take no further request."""
         ...

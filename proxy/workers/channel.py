@@ -8,6 +8,9 @@ import orjson
 
 Message = Mapping[str, Any]
 
+# How often a worker says unasked what it has counted, in seconds: should it die, no more than that is lost.
+TELL_EVERY = 5.0
+
 
 class Channel(asyncio.Protocol):
     """One end. `heard` is called with each message, in order; `lost` once, when the other end is gone."""

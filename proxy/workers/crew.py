@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 
 from proxy.core.backoff import Backoff
+from proxy.core.worker_events import WorkerDied, WorkerEvent, WorkerHangs
+from proxy.workers.channel import TELL_EVERY
 from proxy.workers.order import Order
 from proxy.workers.process import WorkerProcess
 
@@ -14,27 +16,30 @@ PAUSES = Backoff(0.5, 30.0)
 # One that has served for so long, in seconds, has not died of its start.
 SERVED = 30.0
 
-# How long one that is told to end at once may take for it, in seconds.
+# How long one that is told to end at once may take for it, or more than its drain, in seconds.
 CUT_TIME = 5.0
+# One that has said nothing at so many looks hangs. Looks, not time: where all of us were stopped none has passed.
+SILENT = 6
 # How long the start of a worker may take, in seconds; one that hangs is ended.
 START_TIME = 30.0
 
 Made = Callable[[], WorkerProcess]
-Died = Callable[[int, int, float], None]
+Told = Callable[[WorkerEvent], None]
 
 
 class Post:
     """One place for a worker, at one order, and whoever holds it now.
 
-    `made` returns a process that has not been started; `died` is told number and exit code of one that was not told to
-    go, and in how many seconds another takes its place.
+    `made` returns a process that has not been started; `told` hears of those that hang or die. With an order that is
+    `on_trial` nobody follows a first one that dies of its start.
     """
 
-    def __init__(self, made: Made, died: Died, order: Order) -> None:
+    def __init__(self, made: Made, told: Told, order: Order, *, on_trial: bool = False) -> None:
         self.worker: WorkerProcess | None = None
         self._made = made
-        self._died = died
+        self._told = told
         self._order = order
+        self._on_trial = on_trial
         self._leaving = asyncio.Event()
         self._tried = asyncio.Event()
         self.task = asyncio.get_running_loop().create_task(self._keep())
@@ -45,10 +50,8 @@ class Post:
         return self.worker is not None
 
     def finish(self) -> None:
-        """Tell whoever is here to finish, and let nobody follow; a second time, to end at once."""
+        """Tell whoever is here to finish, and let nobody follow."""
         self._leaving.set()
-        if self.worker is not None:
-            self.worker.finish()
 
     def cut(self) -> None:
         """End whoever is here at once."""
@@ -67,11 +70,12 @@ class Post:
         while not self._leaving.is_set():
             worker, began = self._made(), time.monotonic()
             code = await self._served(worker)
+            failed = self._on_trial and not self._tried.is_set()
             self._tried.set()
-            if self._leaving.is_set():
+            if failed or self._leaving.is_set():
                 return
             pauses = PAUSES if time.monotonic() - began >= SERVED else pauses.failed()
-            self._died(worker.pid, code, pauses.delay())
+            self._told(WorkerDied(worker.pid, code, pauses.delay()))
             try:
                 async with asyncio.timeout(pauses.delay()):
                     await self._leaving.wait()
@@ -86,25 +90,41 @@ class Post:
             async with asyncio.timeout(START_TIME):
                 await worker.ready.wait()
         except TimeoutError:
-            worker.kill()
+            self._end(worker)
         if worker.serves:
             self.worker = worker
             self._tried.set()
-        if self._leaving.is_set():
-            worker.finish()
+        watch = asyncio.ensure_future(self._watch(worker))
         try:
             return await ended
         finally:
+            watch.cancel()
             self.worker = None
+
+    async def _watch(self, worker: WorkerProcess) -> None:
+        """Tell a worker to finish once it is to leave; kill one that hangs: long silent, or not gone by its time."""
+        while not self._leaving.is_set() and worker.silence < SILENT:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(TELL_EVERY):
+                    await self._leaving.wait()
+            worker.silence += 1
+        if self._leaving.is_set():
+            worker.finish()
+            await asyncio.sleep(self._order.config.server.drain_timeout + CUT_TIME)
+        self._end(worker)
+
+    def _end(self, worker: WorkerProcess) -> None:
+        self._told(WorkerHangs(worker.pid))
+        worker.kill()
 
 
 class Crew:
     """Keeps `count` workers; arguments as for each `Post`."""
 
-    def __init__(self, count: int, made: Made, died: Died) -> None:
+    def __init__(self, count: int, made: Made, told: Told) -> None:
         self._count = count
         self._made = made
-        self._died = died
+        self._told = told
         self._posts: list[Post] = []
         self._former: set[Post] = set()
 
@@ -114,7 +134,7 @@ class Crew:
 
     async def start(self, order: Order) -> None:
         """Start them all; returns once each is ready, or has died and will be replaced."""
-        self._posts = [Post(self._made, self._died, order) for _ in range(self._count)]
+        self._posts = [Post(self._made, self._told, order) for _ in range(self._count)]
         await asyncio.gather(*(post.held() for post in self._posts))
 
     async def replace(self, order: Order) -> bool:
@@ -123,9 +143,8 @@ class Crew:
         Where the new one dies of its start the rest stay as they are; returns whether all went well.
         """
         for index, old in enumerate(self._posts):
-            new = Post(self._made, self._died, order)
+            new = Post(self._made, self._told, order, on_trial=True)
             if not await new.held():
-                self._retire(new)
                 return False
             self._posts[index] = new
             self._retire(old)

@@ -16,7 +16,7 @@ from proxy.workers.remote import KNOWN
 FORGOTTEN = Token("forgotten", 0.0, 0.0)
 
 
-class Counter:
+class Lent:
     """A source as one worker knows it: tokens go by numbers, which both remember for the last few."""
 
     def __init__(self, name: str, source: Reuse, *, scrubs: bool) -> None:
@@ -59,31 +59,31 @@ class Desk:
     """Answers one worker. `say` sends it a message; the sources in `scrubbed` have secrets that it must hide."""
 
     def __init__(self, sources: Mapping[str, Reuse], scrubbed: Container[str], say: Callable[[Message], bool]) -> None:
-        self._counters = {name: Counter(name, source, scrubs=name in scrubbed) for name, source in sources.items()}
+        self._lent = {name: Lent(name, source, scrubs=name in scrubbed) for name, source in sources.items()}
         self._say = say
         self._said: dict[str, Message] = {}
         self._calls: set[asyncio.Task[None]] = set()
 
     def tell(self) -> None:
         """Say what has changed since it was last said."""
-        for name, counter in self._counters.items():
-            state = counter.state()
+        for name, lent in self._lent.items():
+            state = lent.state()
             if state != self._said.get(name):
                 self._said[name] = state
                 self._say(state)
 
     def heard(self, message: Message) -> None:
         """Do what the worker asks for."""
-        counter, verb = self._counters[message["source"]], message["verb"]
-        source, number = counter.source, message["number"]
-        token, what = counter.token(message.get("token", 0)), message.get("what", "")
+        lent, verb = self._lent[message["source"]], message["verb"]
+        source, number = lent.source, message["number"]
+        token, what = lent.token(message.get("token", 0)), message.get("what", "")
         match verb:
             case "token":
-                self._begin(counter, number, source.token())
+                self._begin(lent, number, source.token())
             case "fresh":
-                self._begin(counter, number, source.fresh())
+                self._begin(lent, number, source.fresh())
             case "renew":
-                self._begin(counter, number, source.renew(token, what))
+                self._begin(lent, number, source.renew(token, what))
             case "invalidate":
                 source.invalidate(token, what)
             case "replay_refused":
@@ -91,26 +91,26 @@ class Desk:
             case "accepted":
                 source.accepted(token, what, message["at"])
         # behind the first step of a call, which is the one that has the effect
-        asyncio.get_running_loop().call_soon(self._took_effect, counter, number)
+        asyncio.get_running_loop().call_soon(self._took_effect, lent, number)
 
     def close(self) -> None:
         """The worker is gone: nobody waits for its calls."""
         for call in self._calls:
             call.cancel()
 
-    def _took_effect(self, counter: Counter, number: int) -> None:
-        counter.heard = number
+    def _took_effect(self, lent: Lent, number: int) -> None:
+        lent.heard = number
         self.tell()
 
-    def _begin(self, counter: Counter, number: int, call: Coroutine[Any, Any, Token | None]) -> None:
-        task = asyncio.get_running_loop().create_task(self._answer(counter, number, call))
+    def _begin(self, lent: Lent, number: int, call: Coroutine[Any, Any, Token | None]) -> None:
+        task = asyncio.get_running_loop().create_task(self._answer(lent, number, call))
         self._calls.add(task)
         task.add_done_callback(self._calls.discard)
 
-    async def _answer(self, counter: Counter, number: int, call: Coroutine[Any, Any, Token | None]) -> None:
+    async def _answer(self, lent: Lent, number: int, call: Coroutine[Any, Any, Token | None]) -> None:
         answer: dict[str, Any] = {"to": number, "granted": None}
         try:
-            answer["granted"] = counter.described(await call)
+            answer["granted"] = lent.described(await call)
         except LoginError as error:
             answer["error"] = [isinstance(error, LoginRejected), error.cause, error.retry_after]
-        self._say({**counter.state(), **answer, "heard": max(counter.heard, number)})
+        self._say({**lent.state(), **answer, "heard": max(lent.heard, number)})

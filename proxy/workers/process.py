@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from proxy.workers.channel import Channel, Message
@@ -24,13 +24,18 @@ class WorkerProcess:
     """
 
     def __init__(
-        self, told: Callable[["WorkerProcess", Message], None], gone: Callable[["WorkerProcess", int], None]
+        self,
+        told: Callable[["WorkerProcess", Message], None],
+        gone: Callable[["WorkerProcess", int], None],
+        command: Sequence[str] = COMMAND,
     ) -> None:
         self.ready = asyncio.Event()
         self.serves = False
+        self.silence = 0  # how often somebody has looked since it was last heard
         self.channel = Channel(self._heard, lambda: None)
         self._told = told
         self._gone = gone
+        self._command = command
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -44,7 +49,7 @@ class WorkerProcess:
         near, far = socket.socketpair()
         with far:
             self._process = await asyncio.create_subprocess_exec(
-                *COMMAND,
+                *self._command,
                 str(far.fileno()),
                 pass_fds=(far.fileno(), *order.sockets),
                 stdin=asyncio.subprocess.DEVNULL,
@@ -55,6 +60,7 @@ class WorkerProcess:
         self.channel.write(packed(order))
 
     def _heard(self, message: Message) -> None:
+        self.silence = 0
         if "ready" in message:
             self.serves = True
             self.ready.set()
@@ -72,7 +78,7 @@ class WorkerProcess:
         return code
 
     def finish(self) -> None:
-        """Tell it to finish what runs; a second time, to end at once."""
+        """Tell it to finish what runs."""
         self._signal(signal.SIGTERM)
 
     def cut(self) -> None:

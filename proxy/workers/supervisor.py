@@ -7,8 +7,6 @@ import socket
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 
-import structlog
-
 from proxy.app import App, Observers
 from proxy.config.settings import Config, Log
 from proxy.core.families import FAMILIES
@@ -43,7 +41,7 @@ class Supervisor(App):
         self._finished = True
         self._observed = observers.token
         super().__init__(config, replace(observers, token=self._token))
-        self._crew = Crew(config.server.workers, self._made, self._died)
+        self._crew = Crew(config.server.workers, self._made, observers.worker)
 
     # --- life
     async def start(self, sockets: Sequence[socket.socket] = ()) -> None:
@@ -115,10 +113,6 @@ class Supervisor(App):
             self._finished = self._finished and code == 0
         self._desks.pop(worker).close()
         self._former = summed((self._former, kept(self._counted.pop(worker, {}))))
-
-    def _died(self, pid: int, code: int, pause: float) -> None:
-        words = "a worker has ended that was not told to; another takes its place"
-        structlog.get_logger().error(words, pid=pid, exit=code, in_s=pause)
 
     def _token(self, event: TokenEvent) -> None:
         self._observed(event)

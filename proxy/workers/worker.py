@@ -17,14 +17,12 @@ from proxy.log import Output
 from proxy.log.access import hidden_parameters
 from proxy.metrics import Metrics
 from proxy.telling import starved, tell_of_tls
-from proxy.workers.channel import Channel, Message
+from proxy.workers.channel import TELL_EVERY, Channel, Message
 from proxy.workers.order import Order
 from proxy.workers.remote import RemoteSource
 
 # How a worker ends that had to cut what did not end in time.
 CUT = 3
-# How often it tells unasked what it has counted, in seconds: should it die, no more than that is lost.
-TELL_EVERY = 5.0
 
 
 async def work(order: Order, sock: socket.socket) -> int:

@@ -137,6 +137,12 @@ def test_listening_beyond_loopback_with_a_rule(tmp_path: Path) -> None:
     assert not config.access.allows("127.0.0.1")
 
 
+def test_as_many_processes_as_there_are_cores(tmp_path: Path) -> None:
+    """With "auto": those that this one may use."""
+    text = '[server]\nworkers = "auto"\n[[routes]]\nupstream = "https://origin.example"\n'
+    assert loaded(tmp_path, text).server.workers == len(os.sched_getaffinity(0))
+
+
 def test_where_tokens_are_kept(tmp_path: Path) -> None:
     """In memory alone, in a file beside the configuration or anywhere, in a Redis; its password is shown nowhere."""
     text = KEYS + '[[routes]]\nupstream = "https://x"\n[tokens]\nstore = "{}"\n'

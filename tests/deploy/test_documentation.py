@@ -1,8 +1,10 @@
-"""docs/deploy.md: its table has every code, its ways are all there, and its commands make what the manifests want."""
+"""docs/operations.md: its table has every code, its ways are all there, its commands make what the manifests want."""
 
+import asyncio
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,16 +12,23 @@ import pytest
 
 from proxy import __version__
 from proxy.config import parts
-from proxy.errors import GatewayError, StoreError
+from proxy.config.changes import AT_START
+from proxy.core.families import FAMILIES
+from proxy.errors import GatewayError, InternalError, StoreError
 from proxy.tokens.store import Store, opened
+from proxy.workers.channel import TELL_EVERY
+from proxy.workers.crew import CUT_TIME, SILENT
 from tests.deploy import manifests
+from tests.fakes.process import clean_environment
 from tests.fakes.redis import redis_server
+from tests.test_lifecycle import running
 
 ROOT = Path(__file__).parent.parent.parent
-PAGE = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## (.*)\n((?:(?!## ).*\n?)*)", PAGE, re.MULTILINE))
-TABLE = "Symptom, cause, what to do"
-WAYS = SECTIONS.keys() - {TABLE}
+TABLE, OVERVIEW = "Symptom, cause, what to do", "Ways of running it"
+WAYS = SECTIONS.keys() - {"When you are woken up", TABLE, OVERVIEW}
+LIFE = (ROOT / "docs" / "lifecycle.md").read_text(encoding="utf-8")
 
 # Keeps what it is given, as files by the secret's name; any other command is done at once.
 KUBECTL = """#!/bin/sh
@@ -33,35 +42,113 @@ done
 """
 
 
-def codes(kind: type[GatewayError] = GatewayError) -> Iterator[str]:
-    """Yield the code of every answer that the gateway makes itself."""
-    yield kind.code
+def answers(kind: type[GatewayError] = GatewayError) -> Iterator[tuple[str, str]]:
+    """Yield code and status of every answer that the gateway makes itself."""
+    if kind is InternalError or kind.code != InternalError.code:  # what has no code of its own is only a family
+        yield kind.code, str(int(kind.status))
     for each in kind.__subclasses__():
-        yield from codes(each)
+        yield from answers(each)
 
 
 def test_every_code_is_told() -> None:
-    """Once, with a cause and with something to do; and none that there is not."""
-    rows = re.findall(r"^\| `(\w+)` \| (.+) \| (.+) \|$", SECTIONS[TABLE], re.MULTILINE)
-    assert sorted(code for code, *_ in rows) == sorted(set(codes()))
+    """Once, with each status that it comes with, a cause and something to do; and none that there is not."""
+    rows = re.findall(r"^\| `(\w+)` \(([\d, ]+)\) \| (.+) \| (.+) \|$", SECTIONS[TABLE], re.MULTILINE)
+    told = {code: set(statuses.split(", ")) for code, statuses, *_ in rows}
+    assert len(told) == len(rows)
+    made: dict[str, set[str]] = {}
+    for code, status in answers():
+        made.setdefault(code, set()).add(status)
+    assert told == made
+
+
+def test_what_the_log_says() -> None:
+    """Each line of the log, each metric and each key that the table names is one of the program's."""
+    without_code = SECTIONS[TABLE].partition("What has no code")[2]
+    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "proxy").rglob("*.py"))
+    lines = re.findall(r"`([a-z][a-z :,]+)` (?:in the log|at the start)", without_code)
+    assert len(lines) >= 7
+    assert [line for line in lines if line not in code] == []
+    assert set(re.findall(r"`(iam_proxy_\w+)`", PAGE)) <= FAMILIES.keys()
 
 
 def test_every_way_is_told() -> None:
-    """Each says what to set, how to give it secrets, how to upgrade it and what to watch."""
-    assert len(WAYS) == 7
+    """Each says what to set, how to give it secrets, how to upgrade it and what to watch, and is found from the top."""
+    assert len(WAYS) == 9
     for way in WAYS:
         assert re.findall(r"^- \*\*(\w+)\*\*", SECTIONS[way], re.MULTILINE) == ["Set", "Secrets", "Upgrade", "Watch"], (
             way
         )
+    assert set(re.findall(r"\]\(#([\w-]+)\)", SECTIONS[OVERVIEW])) == set(map(anchor, WAYS))
 
 
 def test_what_it_names_is_there() -> None:
-    """Links lead to files, and the image's tag is this version."""
-    for link in re.findall(r"\]\(([^)#]+)\)", PAGE):
-        assert (ROOT / "docs" / link).exists(), link
+    """Every file of deploy/ is linked, and the image's tag is this version."""
     assert set(re.findall(r"iam-proxy:(\d\S*)", PAGE)) == {__version__}
     linked = {Path(link).name for link in re.findall(r"\]\(\.\./deploy/(\S+)\)", PAGE)}
     assert {file.name for file in (ROOT / "deploy").rglob("*") if file.is_file()} - linked == {"kustomization.yaml"}
+
+
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda page: page.name
+)
+def test_links(page: Path) -> None:
+    """Each leads to a file that there is, and to a heading of it."""
+    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        if re.match(r"\w+:", link):
+            continue
+        name, _, heading = link.partition("#")
+        file = page.parent / name if name else page
+        assert file.exists(), link
+        assert not heading or heading in headings(file), link
+
+
+def headings(page: Path) -> set[str]:
+    """Return what a page's headings are linked by."""
+    return set(map(anchor, re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)))
+
+
+def anchor(heading: str) -> str:
+    """Return what a heading is linked by: small, without signs, with dashes for spaces."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
+async def test_what_to_ask_when_woken_up(tmp_path: Path) -> None:
+    """Each line has its answer from a gateway that runs: what is live, the last login, a new one, and a look around."""
+    (block,) = re.findall(r"```sh look\n(.*?)```", PAGE, re.DOTALL)
+    async with running(tmp_path) as it:
+        # within a second of the login before it a refresh is put off, and answered 503
+        words = block.replace("127.0.0.1:9901", it.admin).replace(
+            "curl ", "curl --silent --show-error --fail --retry 5 "
+        )
+        process = await asyncio.create_subprocess_exec(
+            "/bin/bash",
+            "-euc",
+            words,
+            cwd=tmp_path,
+            env=clean_environment(PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}"),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        printed = (await process.communicate())[0].decode()
+        assert process.returncode == 0, printed
+        assert it.platform.logins >= 3  # at the start, asked for, and by the check
+    assert '"ready": true' in printed
+    assert printed.count('"live": true') == 2
+    assert "login main" in printed
+
+
+# --- from start to end
+def test_what_takes_a_restart() -> None:
+    """The page names the very keys that only a start reads."""
+    (row,) = re.findall(r"^\| (.+) \| a restart, which a warning says \|$", LIFE, re.MULTILINE)
+    assert set(re.findall(r"`(\w+\.\w+)`", row)) == AT_START
+
+
+def test_times_that_the_pages_name() -> None:
+    """They are those of the code."""
+    assert (CUT_TIME, SILENT * TELL_EVERY) == (5, 30)
+    for page in (PAGE, LIFE):
+        assert re.search(r"5 s\s+(after|behind) `drain_timeout`", page)
+    assert "after half a minute\n  without a word" in PAGE
 
 
 # --- the Secrets

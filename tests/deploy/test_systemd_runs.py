@@ -78,7 +78,7 @@ fact wrong "$(of ActiveState) $(of ExecMainStatus) $(of NRestarts)"
 
 
 def commands() -> tuple[str, str]:
-    """Return what docs/deploy.md says to type, without pip: all but the last line, and that."""
+    """Return what docs/operations.md says to type, without pip: all but the last line, and that."""
     (block,) = re.findall(r"```sh systemd\n(.*?)```", PAGE, re.DOTALL)
     *lines, last = [line for line in block.splitlines() if "/opt/iam-proxy" not in line]
     return "\n".join(lines), f"{last}\n"

@@ -182,7 +182,7 @@ class Running:
         """Finish what runs, for so long; then cut."""
         self._stop_listening()
         for client in self.clients:
-            client.leave()
+            client.part()
         with suppress(TimeoutError):
             async with asyncio.timeout(within):
                 await self.clients.gone()

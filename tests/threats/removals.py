@@ -149,6 +149,7 @@ READERS = {
         " for name, source in app.sources.items()}",
     ),
     "exec": Removal("if name not in names and not any(secret in value for secret in secrets)", "if True"),
+    "exec-proxy": Removal('WAY_IN.sub(r"\\1", value) if name.lower().endswith("_proxy") else value', "value"),
     "core-dump": Removal("    resource.setrlimit(resource.RLIMIT_CORE, (0, hard))\n", ""),
     "debugger": Removal("        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)", "        pass"),
     "upload": Removal("self._file = tempfile.TemporaryFile(", "self._file = tempfile.NamedTemporaryFile("),

@@ -6,8 +6,9 @@ import os
 import re
 import signal
 import socket
+from collections import Counter
 from collections.abc import AsyncIterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import aiohttp
@@ -16,6 +17,7 @@ import pytest
 from proxy.config.settings import Config
 from proxy.core.limits import Limits
 from proxy.workers.order import Order, packed, received
+from tests.fakes.gateway import Answered
 from tests.test_lifecycle import GET, Load, Running, running
 
 TWO = "workers = 2\n"
@@ -63,6 +65,11 @@ async def test_both_serve_with_one_login(tmp_path: Path) -> None:
         assert await figure(it, "iam_proxy_in_flight_requests_limit") == 1000
         assert await figure(it, "iam_proxy_in_flight_requests") == 0
         assert await figure(it, "iam_proxy_logins_total") == it.platform.logins == 1
+        (route,) = (await it.asks("GET", "/status"))[1]["routes"]
+        dialled, reused = route["connections"]["dialled"], route["connections"]["reused"]
+        assert dialled + reused == load.answered
+        assert reused == await figure(it, "iam_proxy_origin_connections_reused_total") > 0
+        assert route["connections"]["open"] >= route["connections"]["idle"] > 0
 
 
 async def test_a_dead_worker_takes_its_own_requests_alone(tmp_path: Path) -> None:
@@ -79,6 +86,7 @@ async def test_a_dead_worker_takes_its_own_requests_alone(tmp_path: Path) -> Non
         assert (died["pid"], died["exit"]) == (before[0], -signal.SIGKILL)
         (new,) = await others(it, before, 1)
         assert new not in before
+        assert await figure(it, "iam_proxy_worker_restarts_total") == 1
         load = Load(it)
         tasks = [asyncio.create_task(load.fresh()) for _ in range(4)]
         await load.more(50)
@@ -93,13 +101,82 @@ async def test_a_dead_worker_takes_its_own_requests_alone(tmp_path: Path) -> Non
         assert it.platform.logins == 1
 
 
-async def test_reloads_roll_through_the_workers(tmp_path: Path) -> None:
-    """Each in its turn gives way to a new one; under load no request fails, and no login is made."""
+@dataclass
+class Losing:
+    """Clients that ask one request after the other; who is told to leave, or loses its connection, takes another."""
+
+    it: Running
+    answered: Counter[int] = field(default_factory=Counter)  # by client
+    lost: list[int] = field(default_factory=list)
+    wrong: list[Answered] = field(default_factory=list)
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+    over: bool = False
+
+    async def client(self, name: int) -> None:
+        """Ask until it is over."""
+        while not self.over:
+            try:
+                async with self.it.client() as client:
+                    last = False
+                    while not (self.over or last):
+                        answer = await client.get()
+                        self._note(name, answer)
+                        last = answer.values(b"connection") == [b"close"]
+            except (ConnectionError, asyncio.IncompleteReadError):
+                self.lost.append(name)
+
+    def _note(self, name: int, answer: Answered) -> None:
+        if (answer.status, answer.body, answer.whole) != (200, b"ok", True):
+            self.wrong.append(answer)
+        self.answered[name] += 1
+        self.news.set()
+
+    async def more(self, count: int) -> set[int]:
+        """Wait for so many further answers; return who has got some of them."""
+        before, wanted = self.answered.copy(), self.answered.total() + count
+        while self.answered.total() < wanted:
+            self.news.clear()
+            await self.news.wait()
+        return set(self.answered - before)
+
+
+async def test_a_worker_killed_under_load(tmp_path: Path) -> None:
+    """Whoever has a request with it loses that one, and goes on with another worker; nobody else notices, nor logs in.
+
+    It is stopped first: those who get no answers any more are the ones who have a request there.
+    """
     async with two(tmp_path) as it:
-        load = Load(it)
-        tasks = [asyncio.create_task(load.fresh()) for _ in range(4)]
+        load, names = Losing(it), range(40)
+        tasks = [asyncio.create_task(load.client(name)) for name in names]
+        while await load.more(200) < set(names):
+            pass
+        (dead, _) = before = await workers(it)
+        os.kill(dead, signal.SIGSTOP)
+        await load.more(400)
+        there = set(names) - await load.more(400)
+        os.kill(dead, signal.SIGKILL)
+        await others(it, before, 1)
+        while await load.more(200) < set(names):
+            pass
+        load.over = True
+        await asyncio.gather(*tasks)
+        assert load.wrong == []
+        assert sorted(load.lost) == sorted(there)
+        assert 0 < len(there) < len(names)
+        assert it.platform.logins == 1
+
+
+async def test_reloads_roll_through_the_workers(tmp_path: Path) -> None:
+    """Each in its turn gives way to a new one; under load no request fails, and no login is made.
+
+    Neither of those who come anew each time, nor of those who stay until an answer tells them to leave.
+    """
+    async with two(tmp_path) as it:
+        load, kept = Load(it), Losing(it)
+        tasks = [asyncio.create_task(load.fresh()) for _ in range(2)]
+        tasks += [asyncio.create_task(kept.client(name)) for name in range(2)]
         before = await workers(it)
-        for turn in range(3):
+        for turn in range(2):
             await load.more(50)
             it.write(f'[[routes]]\npath = "/r{turn}"\nupstream = "http://127.0.0.1:{it.origin.port}"', server=TWO)
             assert (await it.reload())["event"] == "reloaded"
@@ -107,11 +184,13 @@ async def test_reloads_roll_through_the_workers(tmp_path: Path) -> None:
             assert not set(now) & set(before)
             before = now
         await load.more(50)
-        load.over = True
+        load.over = kept.over = True
         await asyncio.gather(*tasks)
         assert load.failures == []
+        assert (kept.lost, kept.wrong) == ([], [])
+        assert kept.answered.total() > 200
         async with it.client() as client:
-            assert (await client.get("/r2/x")).status == 200
+            assert (await client.get("/r1/x")).status == 200
         assert it.platform.logins == 1
 
 
@@ -145,8 +224,51 @@ async def test_a_second_signal_cuts(second: signal.Signals, tmp_path: Path) -> N
         assert await it.gateway.ended() == 0
 
 
-async def test_a_worker_that_hangs_is_killed(tmp_path: Path) -> None:
-    """By a second signal, in a bounded time: it hears nothing any more."""
+async def test_a_worker_that_hangs_is_killed_in_time(tmp_path: Path) -> None:
+    """Without a second signal, soon after `drain_timeout`; the other finishes what it has, and the exit code is 0."""
+    async with two(tmp_path, 'drain_timeout = "2s"\n') as it:
+        hung, other = await workers(it)
+        os.kill(hung, signal.SIGSTOP)
+        it.gateway.signal(signal.SIGTERM)
+        assert (await it.gateway.event("a worker hangs, and is killed"))["pid"] == hung
+        assert not (await it.gateway.event("stopped"))["finished"]
+        assert await it.gateway.ended() == 0
+        assert not any(Path(f"/proc/{pid}").exists() for pid in (hung, other))
+
+
+async def test_a_worker_that_hangs_does_not_outlive_a_reload(tmp_path: Path) -> None:
+    """Others have taken the places by then; it was told to go, so it counts as no death."""
+    async with two(tmp_path, 'drain_timeout = "100ms"\n') as it:
+        before = await workers(it)
+        os.kill(before[0], signal.SIGSTOP)
+        it.write(server=TWO)
+        assert (await it.reload())["event"] == "reloaded"
+        assert (await it.gateway.event("a worker hangs, and is killed"))["pid"] == before[0]
+        while set(await workers(it)) & set(before):
+            pass
+        assert await figure(it, "iam_proxy_worker_restarts_total") == 0
+        async with it.client() as client:
+            assert (await client.get()).status == 200
+
+
+@pytest.mark.long
+async def test_a_worker_that_hangs_is_replaced(tmp_path: Path) -> None:
+    """One that says nothing for half a minute, and one that takes as long for its start; those that speak stay."""
+    async with two(tmp_path) as it:
+        before = await workers(it)
+        os.kill(before[0], signal.SIGSTOP)
+        assert (await it.gateway.event("a worker hangs, and is killed"))["pid"] == before[0]
+        (new,) = await others(it, before, 1)
+        assert set(await workers(it)) == {before[1], new}
+        os.kill(new, signal.SIGSTOP)
+        assert (await it.gateway.event("a worker hangs, and is killed"))["pid"] == new
+        (newer,) = await others(it, [*before, new], 1)
+        assert set(await workers(it)) == {before[1], newer}
+        assert await figure(it, "iam_proxy_worker_restarts_total") == 2
+
+
+async def test_a_worker_that_hangs_is_killed_at_once(tmp_path: Path) -> None:
+    """By a second signal: it hears nothing any more."""
     async with two(tmp_path) as it:
         hung, _ = await workers(it)
         os.kill(hung, signal.SIGSTOP)

@@ -70,7 +70,7 @@ async def test_news_from_before_a_refusal_does_not_bring_the_token_back() -> Non
         token = one.source.current()
         assert token is not None
         one.desk.tell()
-        stale = {**one.desk._counters["main"].state()}
+        stale = {**one.desk._lent["main"].state()}
         one.source.invalidate(token, WHAT)
         one.source.heard(stale)
         assert one.source.current() is None

@@ -4,17 +4,24 @@ What a command needs is loaded when it runs, so that help and completion are the
 """
 
 import gc
+from collections.abc import Callable
+from typing import TypeVar
 
 import click
 
 from proxy import __version__
-from proxy.completion import credentials, files, script
+from proxy.completion import SHELLS, credentials, files, script
 from proxy.process import no_core_dumps
 
 # What is loaded at start stays, and looking for garbage in it again and again takes a quarter of the time that loading
 # takes: the collector looks this seldom, in objects, until a gateway sets a rate of its own.
 GC_AT_START = 100_000
 WIDTH = 100
+SEEN = "Others see it in the list of processes, and the shell's history keeps it; prefer one of the next three."
+# The keys of a platform, as people call them.
+KEYS = {"apikey": "API key", "secretkey": "secret key"}
+
+F = TypeVar("F", bound=Callable[..., None])
 
 CONFIG = click.option(
     "--config",
@@ -24,36 +31,32 @@ CONFIG = click.option(
 )
 
 
-class Command(click.Command):
+class WithExamples(click.Command):
     """A command whose help ends with examples, laid out as they were written."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the examples below everything else."""
-        examples(self, ctx, formatter)
+        del ctx
+        with formatter.section("Examples"):
+            for line in (self.epilog or "").splitlines():
+                formatter.write(f"{'':>{formatter.current_indent}}{line}\n")
 
 
-class Commands(click.Group):
-    """Commands, likewise."""
+class Commands(WithExamples, click.Group):
+    """Commands, in the order in which they are defined."""
 
-    command_class = Command
+    command_class = WithExamples
 
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the examples below everything else."""
-        examples(self, ctx, formatter)
-
-
-def examples(command: click.Command, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-    """Write a command's examples as they stand."""
-    del ctx
-    with formatter.section("Examples"):
-        for line in (command.epilog or "").splitlines():
-            formatter.write(f"{'':>{formatter.current_indent}}{line}\n")
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return their names."""
+        del ctx
+        return list(self.commands)
 
 
 @click.group(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDTH},
-    epilog="iam-proxy demo\niam-proxy init\niam-proxy run\niam-proxy COMMAND --help",
+    epilog="iam-proxy demo\niam-proxy init\niam-proxy run\niam-proxy exec --help",
 )
 @click.version_option(__version__, prog_name="iam-proxy")
 def main() -> None:
@@ -87,7 +90,7 @@ def check(config: str | None, online: bool, health: bool) -> None:  # noqa: FBT0
 @CONFIG
 @click.argument("credential", required=False, shell_complete=credentials)
 def token(config: str | None, credential: str | None) -> None:
-    """Print a valid token, alone: from the shared store, else of a login."""
+    """Print a valid token, alone. It comes from the shared store, else from a login."""
     from proxy import commands
 
     commands.token(config, credential)
@@ -101,36 +104,87 @@ def token(config: str | None, credential: str | None) -> None:
 @CONFIG
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, shell_complete=files)
 def execute(config: str | None, command: tuple[str, ...]) -> None:
-    """Run COMMAND with a gateway of its own: at $IAM_PROXY_URL, and as http_proxy. Ends with its exit code."""
+    """Run COMMAND with a gateway of its own. It is at $IAM_PROXY_URL and as http_proxy, and ends with COMMAND.
+
+    The exit code is COMMAND's; it gets none of the secrets.
+    """
     from proxy import commands
 
     commands.execute(config, command)
 
 
+def key_options(command: F) -> F:
+    """Add the options that say where a key is, for each of the keys."""
+    for name, words in reversed(KEYS.items()):
+        for option in (
+            click.option(f"--{name}-command", metavar="COMMAND", help=f"A command that prints the {words}."),
+            click.option(f"--{name}-file", metavar="PATH", shell_complete=files, help=f"A file with the {words}."),
+            click.option(f"--{name}-env", metavar="NAME", help=f"The variable of the environment with the {words}."),
+            click.option(f"--{name}", metavar="VALUE", help=f"The {words} itself. {SEEN}"),
+        ):
+            command = option(command)
+    return command
+
+
+@main.command(
+    epilog="iam-proxy init\n"
+    "iam-proxy init --upstream https://my-project.eu.dataplatform.ovh.net --apikey-env IAM_APIKEY \\\n"
+    "  --secretkey-command 'pass show iam/secretkey'"
+)
+@click.option(
+    "--config",
+    metavar="FILE",
+    shell_complete=files,
+    help="The file to write (default: $IAM_PROXY_CONFIG, ./iam-proxy.toml).",
+)
+@click.option("--force", is_flag=True, help="Write over a file that is there.")
+@click.option("--upstream", metavar="URL", help="The platform's URL.")
+@key_options
+@click.option("--inspector", is_flag=True, help="Turn the page on that shows what passes.")
+def init(config: str | None, force: bool, upstream: str | None, inspector: bool, **places: str | None) -> None:  # noqa: FBT001  click's flags
+    """Write a first configuration and test the login.
+
+    What no option says is asked for at the terminal. The file can be read by you alone (mode 0600); it stays where the
+    login fails, to be corrected. It has keys of the platform; for other kinds of login see config.example.toml.
+    """
+    from proxy import commands
+    from proxy.questions import Options
+
+    given = {name: value for name, value in places.items() if value is not None}
+    commands.init(config, Options(upstream, given, inspector), force=force)
+
+
+@main.command("open", epilog="iam-proxy open\nBROWSER=firefox iam-proxy open --config gateway.toml")
+@CONFIG
+def open_page(config: str | None) -> None:
+    """Open the inspector of the running gateway in the browser."""
+    from proxy import commands
+
+    commands.open_page(config)
+
+
 @main.command(epilog="iam-proxy demo\ncurl http://127.0.0.1:8080/qb/query")
 def demo() -> None:
-    """Run the bundled platform with a gateway in front of it; no keys, no network."""
+    """Run a platform and a gateway to try; no keys, no network."""
     from proxy import commands
 
     commands.demo()
 
 
 @main.command(epilog="iam-proxy sandbox\niam-proxy sandbox --listen 127.0.0.1:9000 --ttl 30s")
-@click.option("--listen", default="127.0.0.1:9902", metavar="HOST:PORT", show_default=True)
+@click.option("--listen", default="127.0.0.1:9902", metavar="HOST:PORT", show_default=True, help="Listen there.")
 @click.option("--apikey", default="demo-key", show_default=True, help="The key that the login takes.")
 @click.option("--secretkey", default="demo-secret", show_default=True, help="The secret that the login takes.")
 @click.option("--ttl", default="1h", show_default=True, help="How long a token lives.")
 def sandbox(listen: str, apikey: str, secretkey: str, ttl: str) -> None:
-    """Run the bundled platform alone; faults are switched by PUT /_sandbox/faults while it runs."""
+    """Run the bundled platform alone. Faults are switched by PUT /_sandbox/faults while it runs."""
     from proxy import commands
 
     commands.sandbox(listen, apikey, secretkey, ttl)
 
 
-@main.command(
-    epilog='eval "$(iam-proxy completion bash)"\niam-proxy completion fish > ~/.config/fish/completions/iam-proxy.fish'
-)
-@click.argument("shell", type=click.Choice(("bash", "zsh", "fish")))
+@main.command(epilog='eval "$(iam-proxy completion bash)"\niam-proxy completion fish | source')
+@click.argument("shell", type=click.Choice(SHELLS))
 def completion(shell: str) -> None:
-    """Print what a shell needs to complete this program's commands, options, files and credentials."""
+    """Print what makes a shell complete this program. Put the first example into ~/.bashrc, or ~/.zshrc with zsh."""
     click.echo(script(main, shell), nl=False)

@@ -4,21 +4,29 @@ What one command alone needs is loaded there, so that the others start sooner.
 """
 
 import asyncio
+import gc
 import os
+import shlex
 import sys
+import webbrowser
 from collections.abc import Callable, Coroutine, Mapping
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
 from proxy import systemd
 from proxy.config import again, load, parts
+from proxy.config.first import first
+from proxy.config.load import DEFAULT_FILE, admin_address, of_text
 from proxy.config.settings import Config
 from proxy.config.units import duration
 from proxy.core.redact import defect
 from proxy.errors import ConfigError, LoginError, StartError
 from proxy.life import ignore_hangups
 from proxy.life import run as run_loop
+from proxy.private import write_private
+from proxy.questions import Options, Questions
 
 # interface.md, "Commands".
 FAILED, BAD_CONFIG = 1, 2
@@ -109,6 +117,59 @@ async def _execute(settings: Config, command: tuple[str, ...]) -> int:
         output.close()
 
 
+def init(config: str | None, options: Options, *, force: bool) -> None:
+    """Write a first configuration, and see whether its keys are taken."""
+    path = Path(config or os.environ.get("IAM_PROXY_CONFIG") or DEFAULT_FILE)
+    if path.exists() and not force:
+        fail(f"{path} is there already; --force writes over it, --config FILE writes another")
+    try:
+        answers = Questions(options, path.parent, os.environ, asked=sys.stdin.isatty()).answers()
+        text = first(answers)
+        settings = of_text(str(path), text, os.environ)
+        write_private(path, text, force=force)
+    except StartError as error:
+        fail(f"{error}; nothing was written")
+    except ConfigError as error:
+        say_mistakes(error)
+        fail("nothing was written")
+    click.secho(f"{path}: written, and only you can read it", fg="green")
+    for warning in settings.warnings:
+        warn(warning)
+    finish(lambda: _tried(settings, "" if config is None else f" --config {shlex.quote(config)}"))
+
+
+async def _tried(settings: Config, option: str) -> int:
+    """Log in by a configuration that was just written, and say what is next."""
+    from proxy.online import online
+
+    code = await online(settings, mark, slow, warn, routes=False)
+    if code:
+        warn(f"{settings.source} stays as it was written; correct it, and try: iam-proxy check --online{option}")
+    else:
+        click.echo(f"Next: iam-proxy run{option}")
+    return code
+
+
+def open_page(config: str | None) -> None:
+    """Open the inspector of the running gateway."""
+    from proxy.probe import page
+
+    try:
+        address = admin_address(config, os.environ)
+    except ConfigError as error:
+        refuse(error)
+    finish(lambda: _opened(page(address)))
+
+
+async def _opened(page: Coroutine[Any, Any, str]) -> int:
+    """Open a page in the browser, which `BROWSER` may name; its address is printed for where there is none."""
+    where = await page
+    click.echo(where)
+    if not await asyncio.to_thread(webbrowser.open, where):
+        fail("no browser could be started; open the address by hand")
+    return 0
+
+
 # --- what commands share
 def configured(path: str | None, extra: dict[str, str] | None = None) -> Config:
     """Return the configuration, or end with every mistake in it."""
@@ -122,15 +183,22 @@ def configured(path: str | None, extra: dict[str, str] | None = None) -> Config:
 
 def refuse(error: ConfigError) -> NoReturn:
     """End with every mistake in the configuration."""
+    say_mistakes(error)
+    sys.exit(BAD_CONFIG)
+
+
+def say_mistakes(error: ConfigError) -> None:
+    """Say every mistake in the configuration."""
     for mistake in error.mistakes:
         click.secho(mistake, fg="red", err=True)
-    sys.exit(BAD_CONFIG)
 
 
 def finish(main_: Callable[[], Coroutine[Any, Any, int]]) -> None:
     """Run a command's coroutine and end with its exit code, or with the one line that says what went wrong."""
     try:
-        sys.exit(run_loop(main_()))
+        code = run_loop(main_())
+        gc.freeze()  # the collector need not look at all this once more, for the process ends
+        sys.exit(code)
     except ConfigError as error:
         refuse(error)
     except StartError as error:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem, get_completion_class
 
+SHELLS = ("bash", "zsh", "fish")
 PROGRAM, VARIABLE = "iam-proxy", "_IAM_PROXY_COMPLETE"
 
 

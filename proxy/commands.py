@@ -132,6 +132,10 @@ def init(config: str | None, options: Options, *, force: bool) -> None:
     except ConfigError as error:
         say_mistakes(error)
         fail("nothing was written")
+    except click.Abort:
+        raise
+    except Exception as error:  # noqa: BLE001  as in finish
+        fail(f"a defect of iam-proxy: {defect(error)}; nothing was written")
     click.secho(f"{path}: written, and only you can read it", fg="green")
     for warning in settings.warnings:
         warn(warning)

@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -59,11 +60,11 @@ class Questions:
         return Answers(self._upstream(), self._key("apikey"), self._key("secretkey"), self._options.inspector)
 
     def _upstream(self) -> str:
-        url = self._options.upstream
-        if url is not None:
-            return usable("--upstream", url, parts.upstream)
+        given = self._options.upstream
+        if given is not None:
+            return usable("--upstream", given, url)
         self._can_ask("--upstream")
-        return self._until_usable(f"The platform's URL, such as {EXAMPLE}", str, parts.upstream)
+        return until_usable(f"The platform's URL, such as {EXAMPLE}", url)
 
     def _key(self, key: str) -> Place:
         """Return where a key is."""
@@ -73,13 +74,12 @@ class Questions:
             raise StartError(f"{' and '.join(flags)}: expected one of them")
         if given:
             way = given[0].removeprefix(key).removeprefix("_")
-            return usable(flags[0], self._place(way, self._options.places[given[0]]), self._look)
+            return usable(flags[0], self._options.places[given[0]], partial(self._place, way))
         self._can_ask(f"--{key}-env, --{key}-file or --{key}-command")
         way, name = self._way_of_keys(), KEYS[key]
         if way == "typed":
-            return self._until_usable(name[0].upper() + name[1:], str, self._look, hidden=True)
-        question = ASKED[way].format(name)
-        return self._until_usable(question, lambda text: self._place(way, text), self._look, PROPOSED[way][key])
+            return until_usable(name[0].upper() + name[1:], partial(self._place, way), hidden=True)
+        return until_usable(ASKED[way].format(name), partial(self._place, way), PROPOSED[way][key])
 
     def _way_of_keys(self) -> str:
         """Ask where the keys are, once."""
@@ -90,50 +90,55 @@ class Questions:
         return self._way
 
     def _place(self, way: str, text: str) -> Place:
-        """Return a place as the file writes it; a path is what it is here, also in a file elsewhere."""
+        """Return a place as the file writes it, after a look at the secret there. Raises ValueError.
+
+        A path begins where one stands, also for a file elsewhere.
+        """
+        place: Place = utf8(text)
         match way:
             case "env":
-                return {"env": text}
+                place = {"env": text}
             case "file":
                 path = Path(text).expanduser()
-                return {"file": str(path if self._folder.resolve() == Path.cwd() else path.absolute())}
+                place = {"file": str(path if self._folder.resolve() == Path.cwd() else path.absolute())}
             case "command":
-                return {"command": shlex.split(text)}
-        return text
-
-    def _look(self, place: Place) -> None:
-        """See that there is a secret. Raises ValueError."""
+                place = {"command": shlex.split(text)}
         looked_up(place, self._folder, self._environ)
+        return place
 
     def _can_ask(self, flag: str) -> None:
         if not self._asked:
             raise StartError(f"{flag} is missing, and this is no terminal to ask at")
 
-    def _until_usable(
-        self,
-        question: str,
-        read: Callable[[str], P],
-        check: Callable[[P], object],
-        proposed: str | None = None,
-        *,
-        hidden: bool = False,
-    ) -> P:
-        """Ask until the answer is of use."""
-        while True:
-            text = click.prompt(question, default=proposed, hide_input=hidden, err=True)
-            try:
-                answer = read(text)
-                check(answer)
-            except ValueError as error:
-                click.secho(f"  {error}", fg="yellow", err=True)
-            else:
-                return answer
+
+def url(text: str) -> str:
+    """Return a platform's URL. Raises ValueError."""
+    parts.upstream(utf8(text))
+    return text
 
 
-def usable(flag: str, value: P, check: Callable[[P], object]) -> P:
+def utf8(text: str) -> str:
+    """Return a text that a file can hold. Raises ValueError for one with bytes that are no characters."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("is not UTF-8") from None
+    return text
+
+
+def usable(flag: str, text: str, read: Callable[[str], P]) -> P:
     """Return what an option says. Raises StartError."""
     try:
-        check(value)
+        return read(text)
     except ValueError as error:
         raise StartError(f"{flag}: {error}") from None
-    return value
+
+
+def until_usable(question: str, read: Callable[[str], P], proposed: str | None = None, *, hidden: bool = False) -> P:
+    """Ask until the answer is of use."""
+    while True:
+        text = click.prompt(question, default=proposed, hide_input=hidden, err=True)
+        try:
+            return read(text)
+        except ValueError as error:
+            click.secho(f"  {error}", fg="yellow", err=True)

@@ -67,7 +67,7 @@ async def test_keys_that_are_typed(tmp_path: Path) -> None:
         assert APIKEY not in it.shown
         assert SECRETKEY not in it.shown
         assert f"{FILE}: written, and only you can read it" in it.shown
-        assert f"ok        login main at {url}/iam/login: the keys were traded for a token" in it.shown
+        assert f"login main at {url}/iam/login: the keys were traded for a token" in it.shown
         assert "Next: iam-proxy run" in it.shown
         assert (await ran("check", "--online", folder=tmp_path))[0] == 0
 
@@ -204,6 +204,7 @@ async def test_a_platform_that_is_not_there(tmp_path: Path) -> None:
         (("--upstream", "https://x", "--apikey-file", "hunter2"), "--apikey-file: names a file that is not there"),
         (("--upstream", "https://x", "--apikey-command", ""), "--apikey-command: is not a secret"),
         (("--upstream", "https://x", "--apikey-command", "it's"), "--apikey-command: No closing quotation"),
+        (("--upstream", "https://x", "--apikey", "\udcff"), "--apikey: is not UTF-8"),
         (("--upstream", "https://x", "--apikey", "k", "--apikey-env", "K"), "--apikey and --apikey-env: expected one"),
         (("--upstream", "http://x", "--apikey", "k", "--secretkey", "s"), "insecure"),
         (("--config", "none/g.toml", "--upstream", "https://x", "--apikey", "k", "--secretkey", "s"), "No such file"),

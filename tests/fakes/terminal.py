@@ -1,37 +1,37 @@
-"""A terminal with a person at it: `iam-proxy` on a pseudo-terminal of its own, which controls it as a real one does."""
+"""A terminal with a person at it: a pseudo-terminal that controls the program on it, as a real one does."""
 
 import asyncio
 import contextlib
 import os
 import pty
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.fakes.process import clean_environment
 
 # Makes the standard input the controlling terminal, so that its keys raise signals, and becomes the program.
-TAKE = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+TAKE = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(sys.argv[1], sys.argv[1:])"
 INTERRUPT, END_OF_FILE = "\x03", "\x04"
 
 
 @dataclass
 class Terminal:
-    """What a person sees in `shown`, and types."""
+    """What a person sees in `shown`, up to `read_to` as a test has waited for it, and types."""
 
     process: asyncio.subprocess.Process
     master: int
     reader: asyncio.StreamReader
     shown: str = ""
-    _read_to: int = 0
+    read_to: int = 0
 
     async def until(self, words: str) -> None:
         """Read on until some words are shown."""
-        while words not in self.shown[self._read_to :]:
+        while words not in self.shown[self.read_to :]:
             piece = await self._piece()
             assert piece, f"{words!r} never came: {self.shown}"
-        self._read_to = self.shown.index(words, self._read_to) + len(words)
+        self.read_to = self.shown.index(words, self.read_to) + len(words)
 
     async def answer(self, question: str, words: str) -> None:
         """Wait for a question, and type an answer to it."""
@@ -57,11 +57,15 @@ class Terminal:
         return piece
 
 
-@contextlib.asynccontextmanager
-async def terminal(*words: str, folder: Path, **environ: str) -> AsyncIterator[Terminal]:
+def terminal(*words: str, folder: Path, **environ: str) -> contextlib.AbstractAsyncContextManager[Terminal]:
     """Start `iam-proxy` at a terminal, in a folder, and see it ended."""
+    return at_terminal((sys.executable, "-m", "proxy", *words), folder, environ)
+
+
+@contextlib.asynccontextmanager
+async def at_terminal(command: Sequence[str], folder: Path, environ: Mapping[str, str]) -> AsyncIterator[Terminal]:
+    """Start a command likewise."""
     master, slave = pty.openpty()
-    command = (sys.executable, "-m", "proxy", *words)
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",

@@ -170,7 +170,7 @@ async def _opened(page: Coroutine[Any, Any, str]) -> int:
     where = await page
     click.echo(where)
     if not await asyncio.to_thread(webbrowser.open, where):
-        fail("no browser could be started; open the address by hand")
+        raise StartError("no browser could be started; open the address by hand")
     return 0
 
 

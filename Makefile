@@ -63,8 +63,8 @@ audit: $(AUDIT)/.installed  ## look every locked package up among known vulnerab
 LOCKED := requirements.txt requirements-shared.txt requirements-build.txt requirements-dev.txt requirements-audit.txt
 
 # What the tests start besides Python, as program:package; the check fails without, it does not skip.
-TOOLS := bash:bash curl:curl openssl:openssl wget:wget ab:apache2-utils nginx:nginx-light git:git node:nodejs npm:npm \
-  redis-server:redis-server tinyproxy:tinyproxy-bin strip:binutils promtool:prometheus \
+TOOLS := bash:bash zsh:zsh fish:fish curl:curl openssl:openssl wget:wget ab:apache2-utils nginx:nginx-light git:git \
+  node:nodejs npm:npm redis-server:redis-server tinyproxy:tinyproxy-bin strip:binutils promtool:prometheus \
   systemd-analyze:systemd chromium:chromium
 tools:
 	@for tool in $(TOOLS); do \

@@ -6,7 +6,7 @@ from collections.abc import Collection
 import structlog
 
 from proxy.app import App
-from proxy.core.address import Address, TcpAddress
+from proxy.core.address import Address, url
 
 
 def say_addresses(app: App, known: Collection[Address] = ()) -> None:
@@ -41,11 +41,3 @@ def curl(app: App, address: Address) -> str:
         return f"curl {url(address)}/"
     own = "--cert CERT.pem --key KEY.pem " if app.certificate.asks_clients else ""
     return f"curl {own}{url(address, 'https')}/"
-
-
-def url(address: Address, scheme: str = "http") -> str:
-    """Return what to type for an address: `0.0.0.0` is reached by way of loopback."""
-    if not isinstance(address, TcpAddress):
-        return f"--unix-socket {address.path} http://localhost"
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address.host, address.host)  # noqa: S104  it is read, not bound
-    return f"{scheme}://{TcpAddress(host, address.port)}"

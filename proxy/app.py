@@ -156,8 +156,7 @@ class App:
             self._doors.append(self._open(address, open_socket(address)))
         self.generation.log_in()
         self.drift.start()
-        gc.collect()
-        gc.freeze()
+        gc.freeze()  # without a collection before: it would find a hundred objects, and hold up the first login
         gc.set_threshold(*GC_THRESHOLDS)
 
     async def reload(self, config: Config) -> None:

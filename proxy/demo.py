@@ -9,10 +9,9 @@ from dataclasses import dataclass
 import structlog
 
 from proxy import log
-from proxy.announce import url
 from proxy.config.load import from_environment
 from proxy.config.settings import Config
-from proxy.core.address import Address, TcpAddress
+from proxy.core.address import Address, TcpAddress, url
 from proxy.errors import StartError
 from proxy.life import Signals
 from proxy.listen import open_socket

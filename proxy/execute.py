@@ -8,11 +8,10 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 
-from proxy.announce import url
 from proxy.app import App
 from proxy.config.secrets import Variable
 from proxy.config.settings import Config, Tokens
-from proxy.core.address import TcpAddress
+from proxy.core.address import TcpAddress, url
 from proxy.core.needles import too_short
 from proxy.core.secret import Secret
 from proxy.errors import StartError

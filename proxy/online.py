@@ -82,12 +82,19 @@ class Looks:
 
     async def all(self) -> None:
         """Look at everything."""
+        await self.logins()
+        for rules in RouteTable(self.config.routes).rules:
+            await self._route(rules)
+
+    async def logins(self) -> None:
+        """Look at the way to the origins, and at the logins."""
         for origin in dict.fromkeys(map(Origin.of, self.config.routes)):
             self.reached[origin] = await self._origin(origin)
         for name, credential in self.config.credentials.items():
             self.obtained[name] = await self._credential(credential)
-        for rules in RouteTable(self.config.routes).rules:
-            await self._route(rules)
+
+    async def end(self) -> None:
+        """End the sessions that the logins have begun."""
         for obtained in filter(None, self.obtained.values()):
             await obtained.end()
 
@@ -171,11 +178,15 @@ async def online(
     slow: Callable[[str], object],
     warn: Callable[[str], object],
     wall: Callable[[], float] = time.time,
+    *,
+    routes: bool = True,
 ) -> int:
-    """Look at names, connections, logins and routes, and say a line for each; return 0 if all is well, else 1."""
+    """Look at names, connections and logins, and at `routes`; say a line for each; return 0 if all is well, else 1."""
     report = Report(say, slow)
     async with Obtaining(config.tokens.store, warn) as obtaining:
-        await Looks(config, report, obtaining, wall).all()
+        looks = Looks(config, report, obtaining, wall)
+        await (looks.all() if routes else looks.logins())
+        await looks.end()
     return 1 if report.failed else 0
 
 

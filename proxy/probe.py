@@ -2,16 +2,18 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Self
 
 import aiohttp
 
 from proxy.config.settings import Config
-from proxy.core.address import TcpAddress
+from proxy.core.address import Address, TcpAddress, url
 from proxy.core.credential import Credential
 from proxy.core.identity import Identity
+from proxy.core.problem import NAME
 from proxy.core.store import StorePlace
 from proxy.core.token import Phase, Token
 from proxy.core.token_events import StoreFailed, TokenEvent, TokenFound
@@ -24,6 +26,7 @@ from proxy.tokens.store import opened
 
 # interface.md: HEALTHCHECK asks this; a gateway that cannot say it is ready in that time is not. In seconds.
 PATIENCE = 2.0
+SWITCH = "[admin] inspector = true"
 
 
 async def health(settings: Config, say: Callable[[str], object]) -> int:
@@ -31,16 +34,43 @@ async def health(settings: Config, say: Callable[[str], object]) -> int:
     address = settings.admin.listen
     if address is None:
         raise StartError('admin.listen is "": there is nobody to ask')
+    async with asked(address, "/readyz") as answer:
+        say((await answer.text()).strip())
+        return 0 if answer.ok else 1
+
+
+async def page(address: Address | None) -> str:
+    """Return the URL of the inspector of the gateway whose admin listener is there. Raises StartError."""
+    if address is None:
+        raise StartError(f'admin.listen is "": there is no admin listener; write {SWITCH} and a listen, start it anew')
+    if not isinstance(address, TcpAddress):
+        raise StartError(f"admin.listen is {address}, where no browser can ask; write a HOST:PORT, and start it anew")
+    if address.port == 0:
+        raise StartError("admin.listen has port 0; the log of the gateway says where its page is")
+    where = f"{url(address)}/"
+    async with asked(address, "/") as answer:
+        ours, status = answer.headers.get("Server") == NAME, answer.status
+    if not ours:
+        raise StartError(f"what answers at {where} is no iam-proxy; see admin.listen")
+    if status == HTTPStatus.NOT_FOUND:
+        raise StartError(f"the inspector of the gateway at {address} is off; write {SWITCH}, and start it anew")
+    if status not in {HTTPStatus.OK, HTTPStatus.UNAUTHORIZED}:  # for a key the browser asks itself
+        raise StartError(f"the admin listener at {address} refuses this machine; see admin.allow and admin.key")
+    return where
+
+
+@contextlib.asynccontextmanager
+async def asked(address: Address, path: str) -> AsyncIterator[aiohttp.ClientResponse]:
+    """Ask the admin listener of a running gateway. Raises StartError where nobody answers."""
     connector = None if isinstance(address, TcpAddress) else aiohttp.UnixConnector(address.path)
-    where = f"http://{address}" if isinstance(address, TcpAddress) else "http://localhost"
+    where = url(address) if isinstance(address, TcpAddress) else "http://localhost"
     timeout = aiohttp.ClientTimeout(total=PATIENCE)
     try:
         async with (
             aiohttp.ClientSession(connector=connector, timeout=timeout) as session,
-            session.get(f"{where}/readyz") as answer,
+            session.get(f"{where}{path}") as answer,
         ):
-            say((await answer.text()).strip())
-            return 0 if answer.ok else 1
+            yield answer
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise StartError(f"no answer from the gateway at {address}: {error or type(error).__name__}") from None
 

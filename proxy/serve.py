@@ -4,11 +4,11 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Any
 
 import structlog
 
 from proxy.admin.guard import Guard
-from proxy.admin.listener import Extend, listen
 from proxy.announce import say_addresses, say_egress, say_shortages
 from proxy.app import App, Observers
 from proxy.client_keys import KeyWatch
@@ -26,12 +26,11 @@ from proxy.listen import bound, open_socket
 from proxy.log import Output
 from proxy.log.access import hidden_parameters
 from proxy.metrics import Metrics
+from proxy.offers import Offer, offers
 from proxy.reload import content_of
 from proxy.reloading import reloading
 from proxy.systemd import Handed, Notice, handed, sentence
 from proxy.telling import starved, tell, tell_admin_key, tell_of_tls, tell_of_workers
-from proxy.token_socket import Offer, offers
-from proxy.token_socket import listen as hand_out
 from proxy.view import AppView
 from proxy.workers.supervisor import Supervisor
 
@@ -136,21 +135,25 @@ async def gateway(
     make = App if config.server.workers == 1 else Supervisor
     app = make(config, Observers(finished, token, tell_of_tls, starved, lambda _: rest.follow(app), worker))
     rest.follow(app)
-    extend: Extend = lambda _: None  # noqa: E731  nothing is added
+    more: list[Callable[[Any], object]] = []  # what is added to the admin application
     if config.admin.inspector:
         from proxy.inspecting import inspector_of  # noqa: PLC0415  off, it costs nothing
 
         inspector = inspector_of(app)
         watching.append(inspector.capture.logins.token)
-        extend = inspector.extend
+        more.append(inspector.extend)
     async with contextlib.AsyncExitStack() as stack:
         if admin_socket is None and config.admin.listen is not None:
             admin_socket = open_socket(config.admin.listen)
         if admin_socket is not None:
+            from proxy.admin.listener import listen  # noqa: PLC0415  aiohttp's server takes its time, and `exec` has none
+
             rest.guard = await stack.enter_async_context(guarded(config.admin, app.hosts))
-            runner = await listen(AppView(app, metrics, output, end), admin_socket, rest.guard, extend)
+            runner = await listen(AppView(app, metrics, output, end), admin_socket, rest.guard, *more)
             stack.push_async_callback(runner.cleanup)
         if config.tokens.listen is not None:
+            from proxy.token_socket import listen as hand_out  # noqa: PLC0415  likewise
+
             desk = await hand_out(lambda: rest.offered, open_socket(config.tokens.listen))
             stack.push_async_callback(desk.cleanup)
         stack.push_async_callback(app.stop)

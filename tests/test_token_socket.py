@@ -16,7 +16,8 @@ from proxy.core.injection import Injection, Place
 from proxy.core.route import Route
 from proxy.core.unreturned import LONG_ENOUGH
 from proxy.listen import open_socket
-from proxy.token_socket import Offer, listen, offers
+from proxy.offers import Offer, offers
+from proxy.token_socket import listen
 from tests.fakes.gateway import Answered, RawClient
 from tests.fakes.origin import raw_origin
 from tests.fakes.platform import APIKEY, Platform

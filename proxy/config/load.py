@@ -16,6 +16,7 @@ from proxy.config.environment import nearest, overlay
 from proxy.config.kinds import KINDS, Credential
 from proxy.config.lines import Path, lines
 from proxy.config.settings import Config, Log
+from proxy.core.address import Address
 from proxy.errors import ConfigError
 
 DEFAULT_FILE = "iam-proxy.toml"
@@ -42,8 +43,28 @@ def load(path: str | None, environ: Mapping[str, str]) -> Config:
 
     The environment beats the file. Raises ConfigError with every mistake, in the order of the file's lines.
     """
-    name = path or environ.get("IAM_PROXY_CONFIG") or (DEFAULT_FILE if FilePath(DEFAULT_FILE).exists() else None)
-    return Loading(name, environ).config()
+    return Loading(found(path, environ), environ).config()
+
+
+def found(path: str | None, environ: Mapping[str, str]) -> str | None:
+    """Return the file that is read: `path`, else `$IAM_PROXY_CONFIG`, else `./iam-proxy.toml` if it is there."""
+    return path or environ.get("IAM_PROXY_CONFIG") or (DEFAULT_FILE if FilePath(DEFAULT_FILE).exists() else None)
+
+
+def of_text(name: str, text: str, environ: Mapping[str, str]) -> Config:
+    """Return the configuration that a file of this name would be with this text. Raises ConfigError."""
+    return Loading(name, environ, text).config()
+
+
+def admin_address(path: str | None, environ: Mapping[str, str]) -> Address | None:
+    """Return where the admin listener is; nothing else is judged, and no secret read. Raises ConfigError."""
+    loading = Loading(found(path, environ), environ)
+    table = loading.raw.get("admin", {})
+    listen = {key: value for key, value in table.items() if key == "listen"} if isinstance(table, dict) else table
+    section = loading.section(schema.Admin, ("admin",), listen)
+    loading.fail_if_mistaken()
+    assert section is not None  # noqa: S101  without a mistake there is one
+    return section.listen
 
 
 def from_environment(environ: Mapping[str, str]) -> Config:
@@ -78,12 +99,12 @@ def read(name: str) -> str:
 class Loading:
     """One attempt to load: what was read, where each key stands, and the mistakes found so far."""
 
-    def __init__(self, name: str | None, environ: Mapping[str, str]) -> None:
+    def __init__(self, name: str | None, environ: Mapping[str, str], text: str | None = None) -> None:
         self.name = name
         self.raw: dict[str, Any] = {}
         self.lines: dict[Path, int] = {}
         if name is not None:
-            self._parse(name, read(name))
+            self._parse(name, read(name) if text is None else text)
         self.context: dict[str, Any] = {"folder": FilePath(name or ".").parent, "environ": environ}
         added = overlay(environ, self.raw)
         self.places = added.places

@@ -60,7 +60,12 @@ class Section(BaseModel):
     """A table: unknown keys are mistakes, nothing is converted on the quiet, values stay out of messages."""
 
     model_config = ConfigDict(
-        extra="forbid", strict=True, validate_default=True, arbitrary_types_allowed=True, hide_input_in_errors=True
+        extra="forbid",
+        strict=True,
+        validate_default=True,
+        arbitrary_types_allowed=True,
+        hide_input_in_errors=True,
+        defer_build=True,  # kinds of credential that a configuration has none of cost no start time
     )
 
 

@@ -132,11 +132,16 @@ def secret(value: object, info: ValidationInfo) -> SecretSource:
 def secret_and_text(value: object, info: ValidationInfo) -> tuple[SecretSource, str]:
     """Return where a secret comes from, and what it is now. The context has folder and environment."""
     context: Any = info.context
-    found = source(value, context["folder"], context["environ"])
+    return looked_up(value, context["folder"], context["environ"])
+
+
+def looked_up(value: object, folder: Path, environ: Mapping[str, str]) -> tuple[SecretSource, str]:
+    """Return where a secret comes from, and what it is now. Raises ValueError."""
+    found = source(value, folder, environ)
     try:
         return found, found.read().reveal()
     except SecretUnavailable as error:
-        raise ValueError(misplaced(found, context["folder"]) or str(error)) from None
+        raise ValueError(misplaced(found, folder) or str(error)) from None
 
 
 def misplaced(found: SecretSource, folder: Path) -> str | None:

@@ -27,6 +27,14 @@ class UnixAddress(NamedTuple):
 Address = TcpAddress | UnixAddress
 
 
+def url(address: Address, scheme: str = "http") -> str:
+    """Return what to type for an address: `0.0.0.0` is reached by way of loopback."""
+    if not isinstance(address, TcpAddress):
+        return f"--unix-socket {address.path} http://localhost"
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address.host, address.host)  # noqa: S104  it is read, not bound
+    return f"{scheme}://{TcpAddress(host, address.port)}"
+
+
 @dataclass(frozen=True, slots=True)
 class Upstream:
     """The base URL of an origin: `base_path` has no slash at its end and is empty for the root."""

@@ -47,7 +47,9 @@ async def login_session(verification: Verification) -> aiohttp.ClientSession:
     Nothing is kept (cookies, connections, names) and nothing taken from the environment (proxies, netrc). It has no
     time limits: the login has one of its own. Raises OSError if `ca_file` cannot be used.
     """
-    context = await asyncio.to_thread(_tls, verification)  # reads the authorities from disk
+    context: ssl.SSLContext | bool = True  # aiohttp's own, made when it is loaded: the system's authorities, verified
+    if verification != Verification():
+        context = await asyncio.to_thread(_tls, verification)  # reads the authorities from disk
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(ssl=context, force_close=True, use_dns_cache=False),
         cookie_jar=aiohttp.DummyCookieJar(),

@@ -18,7 +18,7 @@ KINDS = ("apikey", "oauth2", "recipe", "cookie", "static", "basic")
 # What may befall any program: exceptions whose texts quote what was at hand, at every place that may raise one.
 DEFECTS = """
 import asyncio, os
-from proxy import cli
+from proxy import cli, commands
 from proxy.core.login_recipe import LoginRecipe
 from proxy.way import Way
 
@@ -50,7 +50,7 @@ def broken_load(path, environ):
 
 Way.head, LoginRecipe.read = broken_head, broken_read
 if os.environ.get("CANARY_DEFECT") == "load":
-    cli.load = broken_load
+    commands.load = broken_load
 cli.main()
 """
 

@@ -1,12 +1,11 @@
 """The composition root: from a configuration to a gateway that serves; start, reload, drain, stop."""
 
 import asyncio
-import contextlib
 import gc
 import os
 import socket
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -21,7 +20,7 @@ from proxy.core.tls_events import TlsEvent
 from proxy.core.token_events import ClockJumped, TokenEvent
 from proxy.doors import Door, asks_anew, missing, open_beside, sorted_out
 from proxy.exchange import Gateway
-from proxy.generation import Common, Generation, Leftovers, PoolKey, verified
+from proxy.generation import Common, Generation, Leftovers, PoolKey, injected, verified
 from proxy.listen import bound, open_socket
 from proxy.process import raise_file_limit
 from proxy.tokens.cache import token_cache
@@ -30,7 +29,7 @@ from proxy.tokens.reuse import Reuse
 from proxy.tokens.source import TokenSource
 from proxy.way import Way
 from proxy.wire.client import ClientConnection
-from proxy.wire.clients import SETTLED, Client, Clients
+from proxy.wire.clients import SETTLED, Clients
 from proxy.wire.connection import Wire
 from proxy.wire.flow import Outbox
 from proxy.wire.listener import Listener
@@ -191,26 +190,14 @@ class App:
             door.listener.close()
         within = self.config.server.drain_timeout
         if recent := {client for client in self.clients if not client.busy and client.idle_for < SETTLED}:
-            self._leave(client for client in self.clients if client not in recent)
-            await self._gone(min(SETTLED, within))
-        self._leave(self.clients)
-        await self._gone(within)
+            await self.clients.leave(min(SETTLED, within), spared=recent)
+        await self.clients.leave(within)
         finished = not self.clients
         if finished:
             await asyncio.gather(*self._retiring, return_exceptions=True)
         await Leftovers.of(self.generation).log_out()
         await self.stop()
         return finished
-
-    def _leave(self, clients: Iterable[Client]) -> None:
-        for client in clients:
-            client.leave()
-
-    async def _gone(self, within: float) -> None:
-        """Wait until no client is left, for so many seconds at most."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(within):
-                await self.clients.gone()
 
     async def stop(self) -> None:
         """End everything at once; nothing of it is left on the loop."""
@@ -305,8 +292,3 @@ class App:
 
     def adjust_log(self, settings: Log) -> None:
         """Have other processes of this gateway write their log by these settings."""
-
-
-def injected(config: Config) -> frozenset[bytes]:
-    """Return the names of the fields that carry credentials, as CGI spells them."""
-    return frozenset(route.injection.field or b"" for route in config.routes)

@@ -188,8 +188,7 @@ class Exchange(Sending):
         if dead(rules, answer.status, answer.lines, b""):
             return True
         assert origin is not None  # noqa: S101  for the type checker
-        request = self.request
-        while not body.complete and body.pending < LOOKED_AT and origin.fault is None and request.broken is None:
+        while not body.complete and body.pending < LOOKED_AT and origin.fault is None and self.request.broken is None:
             await self.client.flow
         return dead(rules, answer.status, answer.lines, body.peek())
 

@@ -141,10 +141,10 @@ class MethodNotAllowed(RequestRefused):
     code = "method_not_allowed"
     title = "Method not allowed"
     detail = "The gateway does not take this method here."
-    action = "Use another method."
+    action = "Use one of these methods: {allow}."
 
     def __init__(self, allow: str = "", detail: str | None = None) -> None:
-        super().__init__(detail, action=f"Use one of these methods: {allow}." if allow else None)
+        super().__init__(detail, action=self.action.format(allow=allow))
         self.allow = allow
 
 

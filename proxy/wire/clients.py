@@ -1,9 +1,10 @@
 """The connections of clients that are open now, how many there may be, and which of them is closed for another."""
 
 import asyncio
+import contextlib
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Protocol
 
 from proxy.core.shares import Share, first_to_go, peer_of
@@ -86,6 +87,15 @@ class Clients:
     async def gone(self) -> None:
         """Wait until no client is left."""
         await self._empty.wait()
+
+    async def leave(self, within: float, spared: Collection[Client] = ()) -> None:
+        """Have all but the `spared` leave, and wait until no client is left, for so many seconds at most."""
+        for client in self:
+            if client not in spared:
+                client.leave()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                await self.gone()
 
     # --- when there are too many
     def wait(self, wake: Callable[[], None]) -> None:

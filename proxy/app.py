@@ -22,7 +22,7 @@ from proxy.core.token_events import ClockJumped, TokenEvent
 from proxy.core.worker_events import WorkerEvent
 from proxy.doors import Door, asks_anew, missing, open_beside, sorted_out
 from proxy.exchange import Gateway
-from proxy.generation import Common, Generation, Leftovers, PoolKey, verified
+from proxy.generation import Common, Generation, Leftovers, PoolKey, injected, verified
 from proxy.listen import bound, open_socket
 from proxy.process import raise_file_limit
 from proxy.tokens.cache import token_cache
@@ -304,8 +304,3 @@ class App:
 
     def adjust_log(self, settings: Log) -> None:
         """Have other processes of this gateway write their log by these settings."""
-
-
-def injected(config: Config) -> frozenset[bytes]:
-    """Return the names of the fields that carry credentials, as CGI spells them."""
-    return frozenset(route.injection.field or b"" for route in config.routes)

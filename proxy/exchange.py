@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from proxy.core.events import Finished
-from proxy.core.fields import REFERRING
+from proxy.core.fields import REFERRING, joined
 from proxy.core.problem import NAME, problem
 from proxy.core.redact import defect
 from proxy.core.refusal import LOOKED_AT, dead
@@ -83,11 +83,9 @@ class Gateway:
         return f"{self._id_prefix}{next(self._ids):06x}"
 
     def _answer_bad_form(self, client: ClientConnection, error: GatewayError) -> None:
-        request_id = self.id_for(None)
-        client.own_answer(*problem(error, request_id))
-        status, code = int(error.status), error.code
-        fact = Finished("", "", b"", client.address, request_id, status, code, error.cause, client=client.name)
-        fact.sent = client.sent
+        fact = Finished("", "", b"", client.address, self.id_for(None), int(error.status), error.code, error.cause)
+        client.own_answer(*problem(error, fact.request_id))  # as JSON: none of its fields is known
+        fact.client, fact.sent = client.name, client.sent
         self.malformed(fact)
 
 
@@ -190,8 +188,7 @@ class Exchange(Sending):
         if dead(rules, answer.status, answer.lines, b""):
             return True
         assert origin is not None  # noqa: S101  for the type checker
-        request = self.request
-        while not body.complete and body.pending < LOOKED_AT and origin.fault is None and request.broken is None:
+        while not body.complete and body.pending < LOOKED_AT and origin.fault is None and self.request.broken is None:
             await self.client.flow
         return dead(rules, answer.status, answer.lines, body.peek())
 
@@ -261,8 +258,7 @@ class Exchange(Sending):
         """Carry bytes both ways behind a 101 until the tunnel is over. Nothing is served behind it."""
         client, origin = self.client, self.origin
         assert origin is not None  # noqa: S101  for the type checker
-        idle = self.way.route.timeouts.idle
-        self.tunnel = tunnel = Tunnel(self.gateway.wire.sweep, idle, client.flow.wake)
+        self.tunnel = tunnel = Tunnel(self.gateway.wire.sweep, self.way.route.timeouts.idle, client.flow.wake)
         tunnel.open(client, origin, client.take_unread(), origin.behind_switch, ended=client.ended)
         try:
             while not tunnel.over:
@@ -282,10 +278,14 @@ class Exchange(Sending):
         fact.status = int(error.status)
         if isinstance(error, BadRequest):
             self.request.keep = False  # interface.md: `bad_request` closes the connection
-        head, body = problem(error, fact.request_id)
+        return client.own_answer(*self._said(error))
+
+    def _said(self, error: GatewayError) -> tuple[bytes, bytes]:
+        """Return head and body of the answer for an error, in the form that the caller prefers."""
+        head, body = problem(error, self.fact.request_id, joined(self.request.lines, b"accept"))
         if self.cors is not None:
             head = self.cors.own(head, self.request.control.get(b"origin"))
-        return client.own_answer(head, body)
+        return head, body
 
     def _tell(self) -> None:
         fact = self.fact

@@ -264,3 +264,8 @@ class Leftovers:
             await source.close()
         if self.store is not None:
             await self.store.close()
+
+
+def injected(config: Config) -> frozenset[bytes]:
+    """Return the names of the fields that carry credentials, as CGI spells them."""
+    return frozenset(route.injection.field or b"" for route in config.routes)

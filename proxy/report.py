@@ -6,15 +6,26 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from proxy.errors import ConnectionFailed, DnsFailed, GatewayError, LoginRejected, LoginUnavailable, TlsFailed
+from proxy.errors import (
+    ConnectionFailed,
+    ConnectionRefused,
+    DnsFailed,
+    GatewayError,
+    LoginRejected,
+    LoginUnavailable,
+    TlsCertificateFailed,
+    TlsFailed,
+)
 
 # A look that takes longer than this is said to be under way. In seconds.
 PROGRESS = 2.0
 
 # What to do, where the error itself does not say.
 ADVICE: dict[type[GatewayError], str] = {
+    ConnectionRefused: "See whether the platform is up, and whether `upstream` is right.",
     DnsFailed: "See that the name in `upstream` is right, and that this machine resolves names.",
     TlsFailed: "See that `upstream` has the right port, and that TLS is spoken there.",
+    TlsCertificateFailed: "A private authority belongs in `ca_file`.",
     ConnectionFailed: "See whether a firewall is in the way, and whether the way out is by a proxy (`egress_proxy`).",
     LoginRejected: "Put valid keys into the credential.",
     LoginUnavailable: "See that the login's URL is right and that it is reached from here.",

@@ -12,7 +12,7 @@ from proxy.admin.guard import Guard
 from proxy.announce import say_addresses, say_egress, say_shortages
 from proxy.app import App, Observers
 from proxy.client_keys import KeyWatch
-from proxy.config.build import beyond_loopback
+from proxy.config.entrance import beyond_loopback
 from proxy.config.settings import Admin, Config
 from proxy.core.address import Address
 from proxy.core.events import Finished

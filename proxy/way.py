@@ -10,7 +10,7 @@ from proxy.core.routing import Rules, outgoing
 from proxy.core.scrub import Scrub
 from proxy.core.secret import Secret
 from proxy.core.token import Token
-from proxy.errors import BadRequest, SignedRequest
+from proxy.errors import CredentialNotTaken, SignedRequest
 from proxy.tokens.source import TokenSource
 from proxy.wire.body import CHUNKED, NO_BODY
 from proxy.wire.client import ClientConnection
@@ -63,7 +63,7 @@ class Way:
     def keeps_own(self, request: Request) -> bool:
         """Return whether a request is forwarded with the caller's own credential.
 
-        Raises BadRequest where the route takes none, SignedRequest for one that cannot be replaced.
+        Raises CredentialNotTaken where the route takes none, SignedRequest for one that cannot be replaced.
         """
         if self._usual and AUTHORIZATION not in request.control:
             return False
@@ -71,7 +71,7 @@ class Way:
         if not route.injection.carried(request.target, request.lines, request.control):
             return False
         if route.client_authorization == "reject":
-            raise BadRequest("The request carries a credential of its own, which this route does not take.")
+            raise CredentialNotTaken
         if route.client_authorization == "replace" and self._usual and signed(request.control):
             raise SignedRequest
         return route.client_authorization == "keep"

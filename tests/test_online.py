@@ -111,7 +111,7 @@ async def test_a_dead_port(tmp_path: Path) -> None:
         f"login main at {dead}/iam/login: {dead} is not reached",
         f"route /: {dead} is not reached",
     ]
-    assert said.of(Mark.FAILED)[0].startswith(f"tcp {dead}: Nothing accepts connections at the platform's address.")
+    assert said.of(Mark.FAILED)[0].startswith(f"tcp {dead}: The platform refused the connection (")
     async with platform() as (sandbox, url):
         said = await checked(tmp_path, KEYS + f'login_url = "{url}/iam/login"\n' + routed(dead))
         assert (said.marks, sandbox.logins) == (["tcp failed", "login ok", "route not tried"], 1)
@@ -148,7 +148,7 @@ async def test_tls(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("", "The platform's certificate could not be verified. A private authority belongs into `ca_file` ("),
+        ("", "). A private authority belongs in `ca_file`."),
         ('ca_file = "none.pem"', "/none.pem cannot be used: [Errno 2] No such file or directory"),
     ],
 )

@@ -17,8 +17,15 @@ from proxy.wire.target import good_host
 HTTP = b"http"
 # What probes and scrapes ask for: it tells little and changes nothing, so that no key is needed.
 OPEN = frozenset(("/livez", "/readyz", "/metrics"))
-NOT_LISTED = "The admin listener does not answer your address. Its operator can let it in by `admin.allow`."
-NO_KEY = "The admin listener tells others than this machine no more than this, unless `admin.key` is set."
+NOT_LISTED = "The admin listener does not answer requests from your address."
+LIST = "Ask whoever runs the gateway to add your network to `admin.allow`."
+NO_KEY = "Other machines are told no more than /livez, /readyz and /metrics: `admin.key` is not set."
+SET_KEY = "Ask on the gateway's own machine, or ask whoever runs the gateway to set `admin.key`."
+SEND_KEY = (
+    "Give `admin.key` as the password when asked for one, with any user name, or send it as the field `X-Proxy-Key` or "
+    "as a Bearer token."
+)
+TYPE = "If you followed a link, type the address into the browser instead: no page of another site may ask here."
 
 
 class Guard:
@@ -39,14 +46,14 @@ class Guard:
         if not (good_host(host) and self._hosts.answered(host)):
             return HostNotAllowed()
         if peer is not None and not within(peer, self._allow):
-            return ClientNotAllowed(NOT_LISTED)
+            return ClientNotAllowed(NOT_LISTED, action=LIST)
         if path not in OPEN and not (peer is None or within(peer, LOOPBACK)):
             if self._keys is None:
-                return ClientNotAllowed(NO_KEY)
+                return ClientNotAllowed(NO_KEY, action=SET_KEY)
             if not keyed(self._keys, fields):
-                return ClientKeyRequired()
+                return ClientKeyRequired(action=SEND_KEY)
         if cross_site(fields, {origin_of(HTTP, host)}, frozenset()):
-            return CrossSite()
+            return CrossSite(action=TYPE)
         return None
 
 

@@ -1,23 +1,22 @@
 """The admin application and its listening socket."""
 
-import json
 import socket
 from collections.abc import Callable, Mapping
-from http import HTTPStatus
 from typing import Any, Protocol
 
 import orjson
 from aiohttp import web
 
+from proxy.admin.answers import HEADERS, NothingHere, NotUnderstood, answer, as_ours, refusal
 from proxy.admin.door import Door
 from proxy.admin.guard import Guard
 from proxy.core.fields import Control, note
-from proxy.core.problem import NAME, problem
-from proxy.errors import ClientKeyRequired, ConfigError, GatewayError
+from proxy.errors import ConfigError, GatewayError
 
-NO_STORE = {"Cache-Control": "no-store"}
 # Nothing that is asked here has a body worth the name, in bytes.
 MAX_BODY = 64 * 1024
+NO_KEYS = 'expected keys of [log] as JSON, such as {"level": "debug"}'
+LOG_KEYS = "Send keys of `[log]` with values as the configuration takes them; GET /log shows those in force."
 
 
 class View(Protocol):
@@ -80,15 +79,17 @@ def application(view: View, guard: Guard, extend: Extend = lambda _: None) -> we
 @web.middleware
 async def guarded(request: web.Request, handler: Any) -> web.StreamResponse:  # noqa: ANN401  aiohttp's own type is private
     """Refuse who may not ask, and answer every error in one form."""
-    refused = request.app[GUARD].refusal(request.remote or None, request.path, noted(request))
+    fields = noted(request)
+    accept = fields.get(b"accept", b"")
+    refused = request.app[GUARD].refusal(request.remote or None, request.path, fields)
     if refused is not None:
-        asked = {refused.challenge: f'Basic realm="{NAME}"'} if isinstance(refused, ClientKeyRequired) else {}
-        return fault(refused.status, refused.code, asked, refused.detail)
+        return refusal(refused, accept)
     try:
         response: web.StreamResponse = await handler(request)
     except web.HTTPException as error:
-        allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
-        return fault(error.status, "not_found" if error.status == HTTPStatus.NOT_FOUND else "bad_request", allow)
+        return refusal(as_ours(error), accept)
+    except GatewayError as error:
+        return refusal(error, accept)
     return response
 
 
@@ -100,28 +101,9 @@ def noted(request: web.Request) -> Control:
     return control
 
 
-def fault(status: int, code: str, extra: Mapping[str, str] | None = None, detail: str = "") -> web.Response:
-    """Return an error in the form of RFC 9457."""
-    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "code": code}
-    if detail:
-        body["detail"] = detail
-    return web.Response(
-        status=status,
-        body=orjson.dumps(body),
-        content_type="application/problem+json",
-        headers={**NO_STORE, "Server": NAME, **(extra or {})},
-    )
-
-
-def answer(status: int, body: object) -> web.Response:
-    """Return an answer in JSON, indented for whoever reads it in a terminal."""
-    text = json.dumps(body, indent=2, default=str) + "\n"
-    return web.Response(status=status, text=text, content_type="application/json", headers={**NO_STORE, "Server": NAME})
-
-
 async def livez(_request: web.Request) -> web.Response:
     """The process serves; what the platform does is none of this question's business."""
-    return web.Response(text="ok\n", headers={**NO_STORE, "Server": NAME})
+    return web.Response(text="ok\n", headers=HEADERS)
 
 
 async def readyz(request: web.Request) -> web.Response:
@@ -137,20 +119,16 @@ async def status(request: web.Request) -> web.Response:
 
 async def metrics(request: web.Request) -> web.Response:
     """The counters."""
-    headers = {**NO_STORE, "Server": NAME, "Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
+    headers = {**HEADERS, "Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
     return web.Response(body=await request.app[VIEW].metrics(), headers=headers)
 
 
 async def refresh(request: web.Request) -> web.Response:
     """Force a new login."""
-    try:
-        state = await request.app[VIEW].refresh(request.match_info["name"])
-    except GatewayError as error:
-        _, body = problem(error, "")
-        return web.Response(
-            status=int(error.status), body=body, content_type="application/problem+json", headers=NO_STORE
-        )
-    return fault(404, "not_found") if state is None else answer(200, state)
+    state = await request.app[VIEW].refresh(request.match_info["name"])
+    if state is None:
+        raise NothingHere("No route uses a credential of this name.", action="Look at /status for their names.")
+    return answer(200, state)
 
 
 async def log(request: web.Request) -> web.Response:
@@ -165,17 +143,19 @@ async def adjust_log(request: web.Request) -> web.Response:
     except orjson.JSONDecodeError:
         changes = None
     if not isinstance(changes, dict):
-        return fault(400, "bad_request", detail='expected keys of [log] as JSON, such as {"level": "debug"}')
+        raise NotUnderstood(NO_KEYS, action=LOG_KEYS)
     try:
         request.app[VIEW].adjust_log(changes)
     except ConfigError as error:
-        return fault(400, "bad_request", detail=str(error))
+        raise NotUnderstood(str(error), action=LOG_KEYS) from None
     return await log(request)
 
 
 async def leave(request: web.Request) -> web.Response:
     """Drain and end, where the operator has allowed it; it happens behind this answer."""
-    return answer(202, {"draining": True}) if request.app[VIEW].quit() else fault(404, "not_found")
+    if not request.app[VIEW].quit():
+        raise NothingHere("Nobody may end the gateway by a request.", action="Whoever runs it can set `admin.quit`.")
+    return answer(202, {"draining": True})
 
 
 async def listen(view: View, sock: socket.socket, guard: Guard, extend: Extend = lambda _: None) -> web.AppRunner:

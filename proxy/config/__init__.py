@@ -6,6 +6,7 @@ environment.py  what IAM_PROXY_… variables say
 schema.py       every key, its type, default and meaning; kinds.py: those of credentials
 units.py parts.py places.py callers.py proxies.py secrets.py values.py   what the values are made of
 build.py        tables to values; what does not fit together
+entrance.py     who is let in, and where: what of that does not fit together
 changes.py      what two configurations differ in
 example.py      config.example.toml, printed from the schema
 settings.py     the values

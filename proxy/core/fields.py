@@ -150,6 +150,11 @@ def value_of(line: bytes) -> bytes:
     return line.partition(b":")[2].strip(b" \t\r\n")
 
 
+def joined(lines: Lines, name: bytes) -> bytes:
+    """Return the value of a field by its lower-case name; several are combined as RFC 9110 §5.3 allows."""
+    return b", ".join(value_of(line) for line in lines if name_of(line) == name)
+
+
 def spelt(name: bytes) -> bytes:
     """Return a lower-case name as CGI knows it, where `x_api_key` and `x-api-key` are one (RFC 3875 §4.1.18)."""
     return name.replace(b"_", b"-")

@@ -4,7 +4,6 @@ from collections.abc import Callable, Coroutine
 from time import perf_counter
 from typing import Any, TypeVar
 
-from proxy.core.problem import problem
 from proxy.core.token import Token
 from proxy.errors import GatewayError
 from proxy.exchange import Exchange
@@ -14,7 +13,6 @@ from proxy.inspector.preview import Tap
 from proxy.tokens.source import TokenSource
 from proxy.way import Way
 from proxy.wire.answer import Answer
-from proxy.wire.client_deadlines import STARTED
 from proxy.wire.origin import OriginConnection
 
 # So many notes become entries at once: few enough to lie in a processor's cache until then.
@@ -85,11 +83,10 @@ class Noted(Exchange):
             body.scrubbed = self.tap = Tap(begun, body.scrubbed)
         return keep
 
-    def _own_answer(self, error: GatewayError) -> bool:
-        if self.client.state is not STARTED:
-            head, body = problem(error, self.fact.request_id)
-            self.answer, self.own = None, (head, body, error.detail)
-        return super()._own_answer(error)
+    def _said(self, error: GatewayError) -> tuple[bytes, bytes]:
+        head, body = super()._said(error)
+        self.answer, self.own = None, (head, body, error.detail)
+        return head, body
 
     def _tell(self) -> None:
         super()._tell()

@@ -142,7 +142,7 @@ class Pool:
                     woken = True
                     self._woken -= 1
         except TimeoutError:
-            raise Overloaded("All connections to the platform are in use. Try again shortly.", retry_after=1) from None
+            raise Overloaded("All connections to the platform are in use.", retry_after=1) from None
 
     def _leave(self, place: "asyncio.Future[None]", share: Share) -> None:
         if (place, share) in self._waiting:

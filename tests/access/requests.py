@@ -1,5 +1,6 @@
 """Requests as browsers and others send them, and what the gateway says to them."""
 
+import re
 from dataclasses import replace
 
 from proxy.core.access import Access
@@ -30,4 +31,10 @@ async def once(bench: Bench, line: str, *lines: str, host: str | None = "gateway
 
 def code(answer: Answered) -> str:
     """Return the code of an answer of the gateway's own, or nothing."""
-    return answer.body.partition(b'"code":"')[2].partition(b'"')[0].decode()
+    return code_in(answer.body)
+
+
+def code_in(body: bytes) -> str:
+    """Return the code in a body, be it JSON or a page."""
+    match = re.search(rb'"code":"(\w+)"|<code id="code">(\w+)</code>', body)
+    return "" if match is None else (match[1] or match[2]).decode()

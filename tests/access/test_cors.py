@@ -194,7 +194,7 @@ async def test_refusals_and_errors_can_be_read() -> None:
             assert {b"proxy-status", b"x-request-id"} <= set(exposed)
             unlisted = await once(bench, line, "Origin: https://evil.example")
             assert (unlisted.status, unlisted.values(b"access-control-allow-origin")) == (403, [])
-            assert unlisted.values(b"vary") == [b"Origin"]
+            assert unlisted.values(b"vary") == [b"Accept, Origin"]
 
 
 async def test_a_login_that_fails_can_be_read() -> None:

@@ -28,8 +28,9 @@ SEARCH = Search(CANARIES)
 
 
 def codes(kind: type[errors.GatewayError] = errors.GatewayError) -> Iterator[str]:
-    """Yield the code of every answer that the gateway makes itself."""
-    yield kind.code
+    """Yield the code of every answer that the gateway makes itself; those of the admin listener alone are no such."""
+    if kind.__module__.startswith(errors.__name__):
+        yield kind.code
     for each in kind.__subclasses__():
         yield from codes(each)
 

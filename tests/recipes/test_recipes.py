@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.deploy.test_documentation import codes
+from tests.deploy.test_documentation import answers
 from tests.recipes.stage import BLOCKS, PAGE, ROOT, Stage
 
 ROWS = "row;region;sales\n0;Brittany;0\n1;Brittany;1\n2;Brittany;2\n"
@@ -64,9 +64,9 @@ def test_what_it_names_is_there() -> None:
 
 def test_the_codes_are_those_of_the_gateway() -> None:
     """No table sends anybody after what there is not."""
-    told = set(re.findall(r"\d{3} `(\w+)`", PAGE))
+    told = {(code, status) for status, code in re.findall(r"(\d{3}) `(\w+)`", PAGE)}
     assert told
-    assert told <= set(codes())
+    assert told <= set(answers())
 
 
 # --- curl and cron

@@ -142,6 +142,7 @@ READERS = {
     "login-words": Removal(
         'cause = f"the login failed: {type(error).__name__}"', 'cause = f"the login failed: {error}"'
     ),
+    "own-page": Removal("REQUEST.format(escape(request_id))", "REQUEST.format(request_id)"),
     "cause": Removal('"detail": error.detail,', '"detail": error.cause or error.detail,'),
     "status": Removal(
         "{name: self._credential(source.state) for name, source in app.sources.items()}",
@@ -186,7 +187,7 @@ FLOOD = {
     "blind": Removal(
         "        response: web.StreamResponse = await handler(request)",
         '        if (await request.app[VIEW].status())["in_flight"] > 1:\n'
-        '            return fault(503, "overloaded")\n'
+        "            return web.Response(status=503)\n"
         "        response: web.StreamResponse = await handler(request)",
     ),
     "admin-flood": Removal(

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
-from proxy.core.backoff import Pace
+from proxy.core.backoff import REFRESH_INTERVAL, Pace
 from proxy.core.credential import Credential
 from proxy.core.identity import Identity
 from proxy.core.redact import defect
@@ -14,7 +14,7 @@ from proxy.core.token import Phase, Token
 from proxy.core.token_events import LoginFailed, LoginSucceeded, Outcome, Reason, TokenEvent
 from proxy.errors import LoginError, LoginRejected, LoginUnavailable
 from proxy.tokens.cache import TokenCache
-from proxy.tokens.clock import Clock, Timer, deadline
+from proxy.tokens.clock import Clock, Timer, deadline, pause
 from proxy.tokens.singleflight import RunCancelled, SingleFlight
 from proxy.tokens.source import Issuer
 from proxy.tokens.state import Record, TokenState
@@ -134,8 +134,12 @@ class Refresh:
         self._go_on()
 
     def ask(self) -> None:
-        """Log in without waiting for backoff or probe, because somebody wants it."""
+        """Log in without waiting for backoff or probe, because somebody wants it: within the second between two logins."""
         self._hurry(Reason.ASKED)
+        when = self._next_login()
+        if not self._flight.flying and self._clock.time() < when <= self._pace.last_start + REFRESH_INTERVAL:
+            self._begun = when
+            self._flight.begin(partial(self._log_in, Reason.ASKED, when))
 
     def change(self, credential: Credential, issuer: Issuer) -> None:
         """Go on with a credential of the same `question`; the token at hand serves. Other secrets are tried at once."""
@@ -189,6 +193,8 @@ class Refresh:
                 del self._cache[self._bought.key]
 
     async def _log_in(self, reason: Reason, started: float) -> None:
+        if (wait := started - self._clock.time()) > 0:
+            await pause(self._clock, wait)
         issuer = self._issuer
         await self._log_in_once(reason, started)
         if self._issuer is not issuer:  # the secrets may be from before the change

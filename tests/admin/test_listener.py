@@ -98,8 +98,7 @@ async def test_a_forced_login() -> None:
     platform = Platform()
     async with raw_origin(platform.visit) as origin, running(config(origin.port)) as app, admin_of(app) as admin:
         assert await ask(app) == 200
-        while (await admin.post("/refresh/default"))[0] == 503:
-            assert platform.logins == 1  # at most one login a second
+        assert (await admin.post("/refresh/default"))[0] == 200  # though within a second of the login before it
         assert platform.logins == 2
         assert (await admin.post("/refresh/other"))[0] == 404
         platform.login_reply = b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n"

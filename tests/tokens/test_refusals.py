@@ -239,6 +239,7 @@ async def test_a_doubtful_refusal_does_not_cost_the_others_their_token() -> None
         await it.clock.elapse(75.0)
         await replay(it, "permanent", accepts=False)
         served = current(it)
+        await it.clock.elapse(1.0)
         it.issuer.failure = DOWN
         with pytest.raises(LoginUnavailable):
             await it.reuse.refresh()

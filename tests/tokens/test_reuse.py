@@ -275,7 +275,7 @@ async def test_fresh_does_not_use_a_token_that_expires_while_waiting() -> None:
 
 
 async def test_a_refresh_on_request_replaces_a_fresh_token() -> None:
-    """The old one is in use until the new one is there; a second within the second is refused."""
+    """The old one is in use until the new one is there."""
     async with running() as it:
         await it.clock.elapse(10.0)
         it.issuer.gate.clear()
@@ -284,10 +284,34 @@ async def test_a_refresh_on_request_replaces_a_fresh_token() -> None:
         assert it.reuse.current() is it.issuer.issued[0]
         it.issuer.gate.set()
         assert await task is it.issuer.issued[1]
-        with pytest.raises(LoginUnavailable) as caught:
-            await it.reuse.refresh()
-        assert caught.value.retry_after == 1.0
+
+
+async def test_refreshes_on_request_a_second_apart() -> None:
+    """One that comes sooner waits for its turn, with all others that do, and needs not come again."""
+    async with running() as it:
+        await it.clock.elapse(10.0)
+        assert await it.reuse.refresh() is it.issuer.issued[1]
+        waiting = [asyncio.create_task(it.reuse.refresh()) for _ in range(3)]
+        await it.clock.elapse(0.9)
         assert it.logins == 2
+        await it.clock.elapse(0.2)
+        assert {await task for task in waiting} == {it.issuer.issued[2]}
+        assert it.logins == 3
+
+
+async def test_a_refresh_that_waits_for_its_turn_is_told_how_it_went() -> None:
+    """And one that goes away meanwhile takes nobody's turn."""
+    async with running() as it:
+        await it.clock.elapse(10.0)
+        await it.reuse.refresh()
+        it.issuer.failure = DOWN
+        gone, waiting = (asyncio.create_task(it.reuse.refresh()) for _ in range(2))
+        await settled()
+        gone.cancel()
+        await it.clock.elapse(1.0)
+        with pytest.raises(LoginUnavailable):
+            await waiting
+        assert it.logins == 3
 
 
 async def test_a_refresh_on_request_does_not_wait_for_the_backoff() -> None:
@@ -296,9 +320,10 @@ async def test_a_refresh_on_request_does_not_wait_for_the_backoff() -> None:
         it.issuer.failure = DOWN
         await settled()
         for _ in range(50):
+            asked = asyncio.create_task(it.reuse.refresh())
             await it.clock.elapse(1.0)
             with pytest.raises(LoginUnavailable):
-                await it.reuse.refresh()
+                await asked
         assert it.logins == 6
 
 

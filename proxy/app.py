@@ -278,11 +278,12 @@ class App:
         for door in dropped:
             door.listener.close()
         self._doors = [*kept, *(self._open(address, sock) for address, sock in sockets)]
-        leaving: set[object] = {door.listener for door in dropped}
-        if asks_anew:
-            leaving |= {door.listener for door in kept if isinstance(door.address, TcpAddress)}
+        parting: set[object] = {door.listener for door in dropped}
+        leaving: set[object] = {door.listener for door in kept if asks_anew and isinstance(door.address, TcpAddress)}
         for client in clients:
-            if client.listener in leaving:
+            if client.listener in parting:
+                client.part()
+            elif client.listener in leaving:  # nobody asks once more by rules that may have let in too many
                 client.leave()
 
     async def _retire(self, old: Leftovers, waiting: Sequence[tuple[ClientConnection, Request]]) -> None:

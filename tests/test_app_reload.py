@@ -223,11 +223,17 @@ async def test_a_credential_under_another_name_keeps_its_token() -> None:
 
 
 async def test_addresses_come_and_go(tmp_path: Path) -> None:
-    """What stays keeps its socket; who came in at one that goes is told to leave behind the answer."""
+    """What stays keeps its socket; who came in at one that goes is told to leave with the next answer."""
     platform = Slow()
     path = str(tmp_path / "s")
-    async with raw_origin(platform.visit) as origin, running(config(origin.port)) as app, client_of(app) as client:
+    async with (
+        raw_origin(platform.visit) as origin,
+        running(config(origin.port)) as app,
+        client_of(app) as client,
+        client_of(app) as idle,
+    ):
         await live(app)
+        assert (await idle.get()).values(b"connection") == []
         (kept,) = app._doors
         await app.reload(replace(app.config, server=Server((*app.config.server.listen, UnixAddress(path)))))
         assert app._doors[0] is kept
@@ -239,6 +245,8 @@ async def test_addresses_come_and_go(tmp_path: Path) -> None:
         await app.reload(replace(app.config, server=Server((UnixAddress(path),))))
         platform.answers.set()
         answered = await client.answer()
+        assert (answered.status, answered.values(b"connection")) == (200, [b"close"])
+        answered = await idle.get()
         assert (answered.status, answered.values(b"connection")) == (200, [b"close"])
         assert (await by_socket.get()).status == 200
         assert isinstance(kept.address, TcpAddress)

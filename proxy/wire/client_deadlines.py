@@ -222,7 +222,7 @@ class ClientDeadlines(ClientReader):
         self.parting = True
         if settled:
             self.leave()
-        elif self.state is IDLE:
+        elif self.state is IDLE and not self._head:
             self.deadline = min(self.deadline, self.wire.sweep.after(SETTLED))
 
     def leave(self) -> None:

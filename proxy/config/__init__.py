@@ -8,6 +8,7 @@ units.py parts.py places.py callers.py proxies.py secrets.py values.py   what th
 build.py        tables to values; what does not fit together
 changes.py      what two configurations differ in
 example.py      config.example.toml, printed from the schema
+first.py        a first configuration, for `init`
 settings.py     the values
 """
 

@@ -176,8 +176,8 @@ async def test_a_login_that_gives_no_token_is_said_and_backs_off(reply: bytes) -
 
 
 async def test_a_token_is_refreshed_ahead_without_requests() -> None:
-    """A timer keeps the token live: nobody has to ask."""
-    platform, seen = Platform(lifetime=1.0), Seen()
+    """A timer keeps the token live: nobody has to ask. It lives longer than the second between two refreshes."""
+    platform, seen = Platform(lifetime=2.0), Seen()
     async with raw_origin(platform.visit) as origin, running(config(origin.port), seen):
         while platform.logins < 3:
             await origin.got(platform.logins + 1)

@@ -11,7 +11,7 @@ from proxy.cli import WIDTH, main
 
 COMMANDS = {"": main, **main.commands}
 # An example's own command line: behind variables, or inside of another command.
-OURS = re.compile(r"(?:^|\$\()(?:[A-Z]+=\S+ )*iam-proxy (.*)", re.DOTALL)
+OURS = re.compile(r"(?:^|\$\()(?:[A-Z]+=\S+ )*iam-proxy ([^)|]*)")
 
 
 def helped(name: str) -> str:
@@ -50,9 +50,7 @@ def test_each_example_is_taken(name: str) -> None:
     lines = [found[1] for each in examples(name) if (found := OURS.search(each))]
     assert any(line.split()[0] == name or not name for line in lines)
     for line in lines:
-        words = shlex.split(line.partition(")")[0] if f"$(iam-proxy {line}" in "\n".join(examples(name)) else line)
-        words = words[: words.index("|")] if "|" in words else words
-        parsed(words)
+        parsed(shlex.split(line))
 
 
 def parsed(words: list[str]) -> None:

@@ -9,6 +9,7 @@ build.py        tables to values; what does not fit together
 entrance.py     who is let in, and where: what of that does not fit together
 changes.py      what two configurations differ in
 example.py      config.example.toml, printed from the schema
+first.py        a first configuration, for `init`
 settings.py     the values
 """
 

@@ -112,10 +112,10 @@ WAY = {
     ),
     "others-token": Removal("= sources[route.credential],", "= next(iter(sources.values())),"),
     "cookies": Removal(
-        "        return self._referral.lines(lines, request.host, request.scheme)",
+        "        return self._referral.lines(lines, request.host, request.scheme, request.target)",
         "        cookies = [line for line in lines if line.lower().startswith(b'set-cookie:')]\n"
         "        self._host_line += b''.join(b'Cookie:' + line.partition(b':')[2] for line in cookies)\n"
-        "        return self._referral.lines(lines, request.host, request.scheme)",
+        "        return self._referral.lines(lines, request.host, request.scheme, request.target)",
     ),
 }
 

@@ -1,4 +1,7 @@
-"""The baseline: what one writes first, aiohttp's server and a ClientSession. Arguments: port, origin's URL, authority."""
+"""The baseline: what one writes first, aiohttp's server and a ClientSession.
+
+Arguments: port, the origin's URL, the file of its authority or nothing.
+"""
 
 import ssl
 import sys

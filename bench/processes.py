@@ -87,15 +87,18 @@ def gateway(
     return pinned([sys.executable, "-m", "proxy", "run"], core, environ)
 
 
-def pinned(command: list[str], core: int, environ: dict[str, str] | None = None) -> "subprocess.Popen[bytes]":
-    """Start a command on one core."""
+def pinned(
+    command: list[str], core: int, environ: dict[str, str] | None = None, says: Path = Path(os.devnull)
+) -> "subprocess.Popen[bytes]":
+    """Start a command on one core; what it says goes to a file."""
     path = {"PATH": f"{os.environ['PATH']}:/usr/sbin"}
-    return subprocess.Popen(
-        ["taskset", "-c", str(core % (os.cpu_count() or 1)), *command],
-        env={**os.environ, **path, **(environ or {})},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    with says.open("ab") as output:
+        return subprocess.Popen(
+            ["taskset", "-c", str(core % (os.cpu_count() or 1)), *command],
+            env={**os.environ, **path, **(environ or {})},
+            stdout=output,
+            stderr=output,
+        )
 
 
 def until_open(port: int, within: float = 10.0) -> float:

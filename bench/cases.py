@@ -1,0 +1,47 @@
+"""What is measured."""
+
+from dataclasses import replace
+
+from exchanges import get, post
+from load import Load, added, checked, requests, transfers
+from measure import Case
+from peers import OURS, gateway
+from stage import LARGE, Way
+
+PLAIN, TLS = Way(), Way(tls=True)
+SINK, SINK_TLS = Way(sink=True), Way(sink=True, tls=True)
+ROUNDS, FEW = 5, 3
+
+
+def small(way: Way, target: str, size: int) -> Load:
+    """Return a load of small answers."""
+    return checked(requests(target, size), way, target)
+
+
+def down(way: Way) -> Load:
+    """Return a load of large answers."""
+    return checked(transfers(get("/10m", len(LARGE)), len(LARGE)), way, "/10m")
+
+
+def up(way: Way) -> Load:
+    """Return a load of large requests."""
+    return checked(transfers(post("/", LARGE, 1024), len(LARGE)), way, "/10m")
+
+
+SILENT = replace(OURS, name="iam-proxy, log off", command=lambda place: gateway(place._replace(logged=False)))
+LOGGED = ("nginx", "HAProxy", "iam-proxy", "Envoy", "Caddy")
+CASES = (
+    Case("1k", "1 KB", PLAIN, small(PLAIN, "/1k", 1024), ROUNDS),
+    Case("1k-tls", "1 KB, TLS", TLS, small(TLS, "/1k", 1024), ROUNDS),
+    Case(
+        "1k-log", "1 KB, access log", Way(logged=True), small(PLAIN, "/1k", 1024), ROUNDS, only=LOGGED, beside=(SILENT,)
+    ),
+    Case("100k", "100 KB", PLAIN, small(PLAIN, "/100k", 100_000), FEW),
+    Case("100k-tls", "100 KB, TLS", TLS, small(TLS, "/100k", 100_000), FEW),
+    Case("post", "POST of 2 KB", SINK, checked(requests("/", 1024, body=2048), SINK, "/1k"), FEW),
+    Case("down", "10 MB down", PLAIN, down(PLAIN), FEW),
+    Case("down-tls", "10 MB down, TLS", TLS, down(TLS), FEW),
+    Case("up", "10 MB up", SINK, up(SINK), FEW),
+    Case("up-tls", "10 MB up, TLS", SINK_TLS, up(SINK_TLS), FEW),
+    Case("latency", "latency at 300/s", PLAIN, checked(added, PLAIN, "/1k"), ROUNDS, seconds=1.5),
+)

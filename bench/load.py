@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from exchanges import Exchange, Ring
 from peers import CONFIGS
-from stage import Running, Stage, Way, verify
+from stage import REST, Running, Stage, Way, verify
 
 CONNECTIONS = 32
 TRANSFERS = 4  # large bodies at a time
@@ -36,7 +36,7 @@ def wrk(port: int, target: str, size: int, seconds: float, *, body: int = 0) -> 
     """Run wrk; return how many requests it counted. Each status is looked at, and the sum of the lengths."""
     words = ["-t1", f"-c{CONNECTIONS}", f"-d{seconds:.0f}s", "-s", str(CONFIGS / "wrk.lua")]
     more = ["POST", str(body)] if body else ["GET", "0"]
-    command = ["wrk", *words, f"http://127.0.0.1:{port}{target}", "--", *more]
+    command = ["taskset", "-c", str(REST), "wrk", *words, f"http://127.0.0.1:{port}{target}", "--", *more]
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     found = re.search(r"counted (\d+) (\d+) (\d+)", printed)
     count, octets, wrong = (int(each) for each in found.groups()) if found else (0, 0, 1)

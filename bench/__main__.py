@@ -7,11 +7,13 @@ import os
 import resource
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 
 import idle
 import report
 import scale
-from cases import CASES
+from cases import CASES, FEW, ROUNDS
 from goals import GOALS
 from measure import Found, run, say
 from peers import HERE, INSTALLED, PEERS, QUICK
@@ -19,7 +21,8 @@ from processes import needed
 from stage import REST, stage
 
 FILES = 65_536  # open files: enough for 10,000 connections, and no tables as large as the machine allows
-OTHERS = {"start": 5, "idle": 2, "routes": 5, "connections": 5}  # what is no case, and its rounds
+OTHERS = ("start", "idle", "routes", "connections")  # what is no load of all
+LONGEST = 36 * 60  # seconds until the last part begins; none takes four minutes
 SAVED = INSTALLED / "figures.json"
 
 
@@ -35,21 +38,22 @@ def prepare() -> None:
 
 
 def measured(names: set[str], *, quick: bool) -> Found:
-    """Run what is named."""
+    """Run what is named; what has not begun when the time is over is left out."""
     peers = [peer for peer in PEERS if not quick or peer.name in QUICK]
-    found = Found()
+    found, until = Found(), time.monotonic() + LONGEST
     with stage() as at:
-        for case in CASES:
-            if case.name in names:
-                run(at, case, peers, found)
-        if "start" in names:
-            idle.starts(at, peers, found, OTHERS["start"])
-        if "idle" in names:
-            idle.idle(at, peers, found, OTHERS["idle"])
-        if "routes" in names:
-            scale.routes(at, found, OTHERS["routes"])
-        if "connections" in names:
-            scale.connections(at, found, OTHERS["connections"])
+        parts: dict[str, Callable[[], None]] = {case.name: partial(run, at, case, peers, found) for case in CASES}
+        parts |= {
+            "start": partial(idle.starts, at, peers, found, ROUNDS),
+            "idle": partial(idle.idle, at, peers, found, FEW),
+            "routes": partial(scale.routes, at, found, ROUNDS),
+            "connections": partial(scale.connections, at, found, ROUNDS),
+        }
+        for name in sorted(names, key=[*parts].index):
+            if time.monotonic() > until:
+                found.leave_out(name, "everybody", "the time was over")
+            else:
+                parts[name]()
     return found
 
 

@@ -23,7 +23,8 @@ HOW = (
     "A figure is the median of the rounds (minimum…maximum), a ratio is taken in each round."
 )
 REST = {
-    "latency.added": "added latency, µs",
+    "latency.latency": "latency at 300/s, µs",
+    "latency.added": "of it added, µs",
     "start": "start, ms",
     "1k.resident": "resident, MB",
     "idle.1000": "idle connection of 1,000, KB",

@@ -37,8 +37,9 @@ class Goal:
 
 
 def told(value: float) -> str:
-    """Return a figure with three digits that count, or four from 99 % on."""
-    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"  # noqa: PLR2004  digits
+    """Return a figure with three digits that count, and two more places where a share nears 100 %."""
+    places = 0 if value >= 100 else 2 if value >= 99 or value < 10 else 1  # noqa: PLR2004  digits
+    return f"{value:.{places}f}"
 
 
 def ratio(measure: str, peer: str, ours: str = OURS.name) -> Callable[[Figures], list[float]]:

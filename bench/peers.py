@@ -64,7 +64,7 @@ class Peer:
     def told(self) -> str:
         """Return the version that it tells."""
         said = subprocess.run(self.version, check=False, capture_output=True, text=True, timeout=30)
-        found = re.search(r"\d+\.\d+(\.\d+)?", said.stdout + said.stderr)
+        found = re.search(r"\d+\.\d+\.\d+", said.stdout + said.stderr)
         return found[0] if found else "?"
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from html import escape
 
 WIDTH, LEFT, TOP, ROW, BOTTOM = 760, 190, 56, 26, 44
+APART = 9  # between the series of a row
 COLOURS = ("#0b6bcb", "#d4570a", "#4a8f29", "#8a3ffc")
 STYLE = (
     "text{font:13px system-ui,sans-serif;fill:#1f2328}.title{font-weight:600}.faint{fill:#59636e;font-size:12px}"
@@ -20,7 +21,7 @@ Rounds = list[float]
 def dots(title: str, unit: str, series: Mapping[str, Mapping[str, Rounds]]) -> str:
     """Draw a row for each name and a dot for each series in it: the median, on a line from minimum to maximum."""
     names = list(dict.fromkeys(name for each in series.values() for name in each))
-    values = [value for each in series.values() for rounds in each.values() for value in rounds]
+    values = [value for each in series.values() for rounds in each.values() for value in rounds] or [1, 10]
     low, high = 10 ** math.floor(math.log10(min(values))), 10 ** math.ceil(math.log10(max(values)))
     height = TOP + ROW * len(names) + BOTTOM
 
@@ -33,10 +34,11 @@ def dots(title: str, unit: str, series: Mapping[str, Mapping[str, Rounds]]) -> s
         parts.append(text(at(tick), height - 22, f"{tick:g}", "faint", "middle"))
     parts.append(text(WIDTH - 30, height - 5, unit, "faint", "end"))
     for row, name in enumerate(names):
-        y = TOP + ROW * row + ROW / 2
-        parts.append(text(LEFT - 12, y + 4, name, "", "end"))
-        for (_, each), colour in zip(series.items(), COLOURS, strict=False):
+        middle = TOP + ROW * row + ROW / 2
+        parts.append(text(LEFT - 12, middle + 4, name, "", "end"))
+        for number, (each, colour) in enumerate(zip(series.values(), COLOURS, strict=False)):
             if name in each:
+                y = middle + APART * (number - (len(series) - 1) / 2)
                 parts += dot(at(statistics.median(each[name])), y, colour)
                 parts.append(stroke([(at(min(each[name])), y), (at(max(each[name])), y)], colour))
     return drawing(height, parts)
@@ -44,8 +46,8 @@ def dots(title: str, unit: str, series: Mapping[str, Mapping[str, Rounds]]) -> s
 
 def lines(title: str, below: str, unit: str, series: Mapping[str, Mapping[str, Rounds]]) -> str:
     """Draw a line for each series over counts (their names are numbers), from 0; with the spread at each count."""
-    counts = sorted({int(name) for each in series.values() for name in each})
-    top = 1.1 * max(value for each in series.values() for rounds in each.values() for value in rounds)
+    counts = sorted({int(name) for each in series.values() for name in each}) or [1]
+    top = 1.1 * max((value for each in series.values() for rounds in each.values() for value in rounds), default=1)
     step = 10 ** math.floor(math.log10(top))
     step = step if top / step > 3 else step / 4  # noqa: PLR2004  some lines to read by
     height, left = 320, 70

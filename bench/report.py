@@ -3,7 +3,7 @@
 import os
 import platform
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cases import CASES
@@ -16,6 +16,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 PAGE, IMAGES = DOCS / "performance.md", DOCS / "images"
 BEGIN, END = "<!-- written by make bench: begin -->", "<!-- written by make bench: end -->"
 TITLES = {case.name: case.title for case in CASES}
+RATE = "MB per CPU second"
 COST = ("1k.cpu", "1k-tls.cpu", "100k.cpu", "100k-tls.cpu", "post.cpu", "1k-log.cpu")
 RATES = ("down.rate", "down-tls.rate", "up.rate", "up-tls.rate")
 HOW = (
@@ -76,29 +77,22 @@ def titled(measures: Sequence[str]) -> dict[str, str]:
 
 
 def pictures(found: Found) -> dict[str, str]:
-    """Return the plots by the names of their files."""
-    figures = found.figures
-    drawn: dict[str, Callable[[], str]] = {
-        "performance-cpu.svg": lambda: dots(
-            "CPU per request of 1 KB", "µs", {"plain origin": figures["1k.cpu"], "TLS origin": figures["1k-tls.cpu"]}
-        ),
-        "performance-transfers.svg": lambda: dots(
-            "10 MB", "MB per CPU second", {"down, plain": figures["down.rate"], "down, TLS": figures["down-tls.rate"]}
-        ),
-        "performance-routes.svg": lambda: lines(
-            "CPU per request", "routes", "µs", {"iam-proxy": figures["scale.routes"]}
-        ),
-        "performance-credentials.svg": lambda: lines(
-            "CPU per request", "credentials", "µs", {"iam-proxy": figures["scale.credentials"]}
-        ),
-        "performance-connections.svg": lambda: lines(
-            "CPU per request",
-            "connections",
-            "µs",
-            {name: figures[f"scale.connections.{name}"] for name in ("iam-proxy", "nginx")},
-        ),
+    """Return the plots by the names of their files; what was not measured is empty in them."""
+    drawn = {
+        "cpu": dots("CPU per request of 1 KB", "µs", series(found, {"plain origin": "1k.cpu", "TLS": "1k-tls.cpu"})),
+        "down": dots("10 MB down", RATE, series(found, {"plain origin": "down.rate", "TLS": "down-tls.rate"})),
+        "up": dots("10 MB up", RATE, series(found, {"plain origin": "up.rate", "TLS": "up-tls.rate"})),
     }
-    return {name: draw() for name, draw in drawn.items()}
+    for what in ("routes", "credentials"):
+        drawn[what] = lines(f"CPU per request by {what}", what, "µs", series(found, {"iam-proxy": f"scale.{what}"}))
+    both = {name: f"scale.connections.{name}" for name in ("iam-proxy", "nginx")}
+    drawn["connections"] = lines("CPU per request by connections", "connections", "µs", series(found, both))
+    return {f"performance-{name}.svg": svg for name, svg in drawn.items()}
+
+
+def series(found: Found, measures: Mapping[str, str]) -> dict[str, dict[str, list[float]]]:
+    """Return the figures of measures by their names in a plot."""
+    return {name: found.figures.get(measure, {}) for name, measure in measures.items()}
 
 
 def page(found: Found, facts: Mapping[str, str], minutes: float, drawn: Mapping[str, str]) -> str:
@@ -113,7 +107,7 @@ def page(found: Found, facts: Mapping[str, str], minutes: float, drawn: Mapping[
             goals(found),
             "### CPU per request, µs",
             table(found, titled(COST)),
-            "### Large bodies, MB per CPU second",
+            f"### Large bodies, {RATE}",
             table(found, titled(RATES)),
             "### Beside the CPU",
             table(found, REST),

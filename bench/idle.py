@@ -1,7 +1,8 @@
 """Memory of idle client connections, and how long a start takes: what takes a process of its own for each figure."""
 
+import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from exchanges import Ring, WrongAnswer, get
 from measure import Found, say
@@ -27,23 +28,17 @@ def idle(stage: Stage, peers: Sequence[Peer], found: Found, rounds: int) -> None
                 found.leave_out("idle connections", peer.name, reason)
 
 
-def grown(stage: Stage, peer: Peer) -> list[tuple[int, float]]:
-    """Return for each number of connections how much resident memory one of them takes, in KB."""
-    grown = []
-    with stage.running(peer, Way()) as running:
-        ring = Ring(running.port, [get("/1k", 1024)])
-        try:
-            ring.connect(32)
-            ring.drive(32, 1.0)
+def grown(stage: Stage, peer: Peer) -> Iterator[tuple[int, float]]:
+    """Yield for each number of connections how much resident memory one of them takes, in KB."""
+    with stage.running(peer, Way()) as running, contextlib.closing(Ring(running.port, [get("/1k", 1024)])) as ring:
+        ring.connect(32)
+        ring.drive(32, 1.0)  # what the first requests take, idle connections do not
+        time.sleep(SETTLED)
+        before, there = running.resident(), len(ring.idle)
+        for count in IDLE:
+            ring.connect(count + there - len(ring.idle))
             time.sleep(SETTLED)
-            before, there = running.resident(), len(ring.idle)
-            for count in IDLE:
-                ring.connect(count + there - len(ring.idle))
-                time.sleep(SETTLED)
-                grown.append((count, (running.resident() - before) / count))
-        finally:
-            ring.close()
-    return grown
+            yield count, (running.resident() - before) / count
 
 
 def starts(stage: Stage, peers: Sequence[Peer], found: Found, rounds: int) -> None:

@@ -22,7 +22,8 @@ def dots(title: str, unit: str, series: Mapping[str, Mapping[str, Rounds]]) -> s
     """Draw a row for each name and a dot for each series in it: the median, on a line from minimum to maximum."""
     names = list(dict.fromkeys(name for each in series.values() for name in each))
     values = [value for each in series.values() for rounds in each.values() for value in rounds] or [1, 10]
-    low, high = 10 ** math.floor(math.log10(min(values))), 10 ** math.ceil(math.log10(max(values)))
+    low = 10 ** math.floor(math.log10(min(values)))
+    high = next(tick for tick in ticks(low, math.inf) if tick >= max(values))
     height = TOP + ROW * len(names) + BOTTOM
 
     def at(value: float) -> float:

@@ -65,7 +65,7 @@ def pinned(
         )
 
 
-def until_open(port: int, within: float = 10.0) -> float:
+def until_open(port: int, within: float = 30.0) -> float:
     """Wait until somebody listens, and return how long that took, in seconds."""
     began = time.perf_counter()
     while time.perf_counter() - began < within:

@@ -8,17 +8,19 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import idle
 import report
 import scale
 from cases import CASES, FEW, ROUNDS
+from exchanges import NoAnswer, WrongAnswer
 from goals import GOALS
 from measure import Found, run, say
 from peers import HERE, INSTALLED, PEERS, QUICK
 from processes import needed
-from stage import REST, stage
+from stage import REST, CannotRun, WrongBody, stage
 
 FILES = 65_536  # open files: enough for 10,000 connections, and no tables as large as the machine allows
 OTHERS = ("start", "idle", "routes", "connections")  # what is no load of all
@@ -37,17 +39,19 @@ def prepare() -> None:
     compileall.compile_dir(HERE.parent / "proxy", quiet=1)
 
 
-def measured(names: set[str], *, quick: bool) -> Found:
+def measured(names: set[str], rounds: int | None, *, quick: bool) -> Found:
     """Run what is named; what has not begun when the time is over is left out."""
     peers = [peer for peer in PEERS if not quick or peer.name in QUICK]
     found, until = Found(), time.monotonic() + LONGEST
     with stage() as at:
-        parts: dict[str, Callable[[], None]] = {case.name: partial(run, at, case, peers, found) for case in CASES}
+        parts: dict[str, Callable[[], None]] = {
+            case.name: partial(run, at, replace(case, rounds=rounds or case.rounds), peers, found) for case in CASES
+        }
         parts |= {
-            "start": partial(idle.starts, at, peers, found, ROUNDS),
-            "idle": partial(idle.idle, at, peers, found, FEW),
-            "routes": partial(scale.routes, at, found, ROUNDS),
-            "connections": partial(scale.connections, at, found, ROUNDS),
+            "start": partial(idle.starts, at, peers, found, rounds or ROUNDS),
+            "idle": partial(idle.idle, at, peers, found, rounds or FEW),
+            "routes": partial(scale.routes, at, found, rounds or ROUNDS),
+            "connections": partial(scale.connections, at, found, rounds or ROUNDS),
         }
         for name in sorted(names, key=[*parts].index):
             if time.monotonic() > until:
@@ -77,6 +81,7 @@ def main() -> None:
     parser.add_argument(
         "--only", nargs="+", choices=every, metavar="CASE", help=f"of {', '.join(every)}; writes nothing"
     )
+    parser.add_argument("--rounds", type=int, help=f"of every case (default: {ROUNDS}, {FEW} of what takes long)")
     parser.add_argument("--render", action="store_true", help="write the page again from the last full run")
     options = parser.parse_args()
     if options.render:
@@ -86,7 +91,10 @@ def main() -> None:
     prepare()
     began = time.monotonic()
     names = set(options.only or (["1k", "1k-tls"] if options.quick else every))
-    found = measured(names, quick=options.quick)
+    try:
+        found = measured(names, options.rounds, quick=options.quick)
+    except (CannotRun, WrongAnswer, NoAnswer, WrongBody) as wrong:
+        sys.exit(f"{type(wrong).__name__}: {wrong}")
     minutes = (time.monotonic() - began) / 60
     show(found)
     say(f"{minutes:.1f} minutes")

@@ -3,19 +3,19 @@
 from dataclasses import replace
 
 from exchanges import get, post
-from load import Load, added, checked, requests, transfers
+from load import SMALLEST, Load, added, checked, gets, posts, transfers
 from measure import Case
 from peers import OURS, gateway
 from stage import LARGE, Way
 
-PLAIN, TLS = Way(), Way(tls=True)
+PLAIN, TLS, LOGGED = Way(), Way(tls=True), Way(logged=True)
 SINK, SINK_TLS = Way(sink=True), Way(sink=True, tls=True)
 ROUNDS, FEW = 5, 3
 
 
 def small(way: Way, target: str, size: int) -> Load:
     """Return a load of small answers."""
-    return checked(requests(target, size), way, target)
+    return checked(gets(target, size), way, target)
 
 
 def down(way: Way) -> Load:
@@ -25,20 +25,17 @@ def down(way: Way) -> Load:
 
 def up(way: Way) -> Load:
     """Return a load of large requests."""
-    return checked(transfers(post("/", LARGE, 1024), len(LARGE)), way, "/10m")
+    return checked(transfers(post("/", LARGE, SMALLEST), len(LARGE)), way, "/10m")
 
 
 SILENT = replace(OURS, name="iam-proxy, log off", command=lambda place: gateway(place._replace(logged=False)))
-LOGGED = ("nginx", "HAProxy", "iam-proxy", "Envoy", "Caddy")
 CASES = (
-    Case("1k", "1 KB", PLAIN, small(PLAIN, "/1k", 1024), ROUNDS),
-    Case("1k-tls", "1 KB, TLS", TLS, small(TLS, "/1k", 1024), ROUNDS),
-    Case(
-        "1k-log", "1 KB, access log", Way(logged=True), small(PLAIN, "/1k", 1024), ROUNDS, only=LOGGED, beside=(SILENT,)
-    ),
+    Case("1k", "1 KB", PLAIN, small(PLAIN, "/1k", SMALLEST), ROUNDS),
+    Case("1k-tls", "1 KB, TLS", TLS, small(TLS, "/1k", SMALLEST), ROUNDS),
+    Case("1k-log", "1 KB, access log", LOGGED, small(LOGGED, "/1k", SMALLEST), ROUNDS, beside=(SILENT,)),
     Case("100k", "100 KB", PLAIN, small(PLAIN, "/100k", 100_000), FEW),
     Case("100k-tls", "100 KB, TLS", TLS, small(TLS, "/100k", 100_000), FEW),
-    Case("post", "POST of 2 KB", SINK, checked(requests("/", 1024, body=2048), SINK, "/1k"), FEW),
+    Case("post", "POST of 2 KB", SINK, checked(posts("/", 2048), SINK, "/1k"), FEW),
     Case("down", "10 MB down", PLAIN, down(PLAIN), FEW),
     Case("down-tls", "10 MB down, TLS", TLS, down(TLS), FEW),
     Case("up", "10 MB up", SINK, up(SINK), FEW),

@@ -25,6 +25,10 @@ class WrongAnswer(Exception):
     """An answer that is not the origin's."""
 
 
+class NoAnswer(Exception):
+    """A connection that was ended, or nothing for too long."""
+
+
 def get(target: str, size: int) -> Exchange:
     """Return a request without a body."""
     return Exchange(f"GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode(), size)
@@ -66,7 +70,7 @@ class Client:
         """Read what is there; return whether the answer is complete."""
         got = self.sock.recv_into(BUFFER)
         if not got:
-            raise WrongAnswer(f"the connection ended after {self.head!r}, {self.left} bytes short")
+            raise NoAnswer(f"the connection ended after {self.head!r}, {self.left} bytes short")
         if self.left < 0:
             self.head += BUFFER[:got]
             got = self.begun()
@@ -102,7 +106,7 @@ class Ring:
         until = time.monotonic() + within
         for number in range(count):
             if time.monotonic() > until:
-                raise WrongAnswer(f"{number} of {count} connections within {within} s")
+                raise NoAnswer(f"{number} of {count} connections within {within} s")
             client = Client(self.port)
             self.poll.register(client.sock, READ)
             self.begin(client)
@@ -137,11 +141,11 @@ class Ring:
         """Wait for something to happen, and go on with it."""
         happened = self.poll.poll(10)
         if not happened:
-            raise WrongAnswer("no answer within 10 s")
+            raise NoAnswer("no answer within 10 s")
         for number, events in happened:
             client = self.busy.get(number)
             if client is None:
-                raise WrongAnswer("an idle connection was ended, or got something")
+                raise NoAnswer("an idle connection was ended, or got something")
             if events & WRITE and not client.write():
                 self.poll.modify(number, READ)
             if events & ~WRITE and client.read():

@@ -4,7 +4,7 @@ import contextlib
 import time
 from collections.abc import Iterator, Sequence
 
-from exchanges import Ring, WrongAnswer, get
+from exchanges import NoAnswer, Ring, get
 from measure import Found, say
 from peers import Peer
 from processes import end
@@ -24,7 +24,7 @@ def idle(stage: Stage, peers: Sequence[Peer], found: Found, rounds: int) -> None
                     say(
                         f"{count} idle connections, round {number + 1} of {rounds}: {peer.name} {kilobytes:.1f} KB each"
                     )
-            except (CannotRun, WrongAnswer, OSError) as reason:
+            except (CannotRun, NoAnswer, OSError) as reason:
                 found.leave_out("idle connections", peer.name, reason)
 
 

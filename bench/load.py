@@ -15,19 +15,34 @@ from stage import REST, Running, Stage, Way, verify
 CONNECTIONS = 32
 TRANSFERS = 4  # large bodies at a time
 RATE = 300  # requests a second, of a latency
+SMALLEST = 1024  # bytes of an answer
+# With what the origin wants to see when no proxy stands before it.
+ASKED = b"GET /1k HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer bench0123\r\nX-Forwarded-For: 127.0.0.1\r\n\r\n"
 
 # What a load returns: figures by name.
 Load = Callable[[Stage, Running, float], dict[str, float]]
 
 
-def requests(target: str, size: int, *, body: int = 0) -> Load:
-    """Return a load of small exchanges by wrk: CPU µs for each, and the share of origin connections used again."""
+def gets(target: str, size: int) -> Load:
+    """Return a load of small answers: CPU µs for each, and how many of 100 came on a connection used before."""
 
     def load(stage: Stage, running: Running, seconds: float) -> dict[str, float]:
-        opened, before = stage.counted()[0], running.cpu()
-        count = wrk(running.port, target, size, seconds, body=body)
+        accepted, before = stage.accepted(), running.cpu()
+        count = wrk(running.port, target, size, seconds)
         spent = running.cpu() - before
-        return {"cpu": spent / count * 1e6, "reused": 100 * (1 - (stage.counted()[0] - opened) / count)}
+        opened = stage.accepted() - accepted - 1  # without the one that asks
+        return {"cpu": spent / count * 1e6, "reused": 100 * (1 - opened / count)}
+
+    return load
+
+
+def posts(target: str, body: int) -> Load:
+    """Return a load of small requests with a body: CPU µs for each."""
+
+    def load(stage: Stage, running: Running, seconds: float) -> dict[str, float]:  # noqa: ARG001  the origin is not asked
+        before = running.cpu()
+        count = wrk(running.port, target, SMALLEST, seconds, body=body)
+        return {"cpu": (running.cpu() - before) / count * 1e6}
 
     return load
 
@@ -71,7 +86,7 @@ def latency(port: int, count: int) -> float:
             due += 1 / RATE
             time.sleep(max(0, due - time.perf_counter()))
             began = time.perf_counter()
-            sock.sendall(DIRECT)
+            sock.sendall(ASKED)
             answer = http.client.HTTPResponse(sock)
             answer.begin()
             body = answer.read()
@@ -79,11 +94,6 @@ def latency(port: int, count: int) -> float:
             if answer.status != http.HTTPStatus.OK or len(body) != SMALLEST:
                 raise SystemExit(f"wrong answer: {answer.status}, {len(body)} bytes")
     return statistics.median(took) * 1e6
-
-
-SMALLEST = 1024
-# With what the origin wants to see when no proxy stands before it.
-DIRECT = b"GET /1k HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer bench0123\r\nX-Forwarded-For: 127.0.0.1\r\n\r\n"
 
 
 def added(stage: Stage, running: Running, seconds: float) -> dict[str, float]:

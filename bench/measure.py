@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from exchanges import WrongAnswer
+from exchanges import NoAnswer, WrongAnswer
 from load import Load
 from peers import Peer
 from stage import CannotRun, Running, Stage, Way, WrongBody
@@ -20,7 +20,6 @@ class Case:
     load: Load
     rounds: int
     seconds: float = 2.0
-    only: tuple[str, ...] = ()  # names of peers, when not all
     beside: tuple[Peer, ...] = ()  # peers of this case alone
 
 
@@ -50,7 +49,7 @@ def run(stage: Stage, case: Case, peers: Sequence[Peer], found: Found) -> None:
     """Run one case: all up, a round to warm up, then the rounds that count."""
     with contextlib.ExitStack() as stack:
         up = []
-        for peer in (*(each for each in peers if not case.only or each.name in case.only), *case.beside):
+        for peer in (*(each for each in peers if each.logs or not case.way.logged), *case.beside):
             try:
                 up.append(stack.enter_context(stage.running(peer, case.way)))
             except CannotRun as reason:
@@ -76,6 +75,6 @@ def loaded(stage: Stage, case: Case, running: Running, seconds: float) -> dict[s
     """Load one proxy; a wrong answer ends the run."""
     try:
         return case.load(stage, running, seconds)
-    except (WrongAnswer, WrongBody, OSError) as wrong:
+    except (WrongAnswer, NoAnswer, WrongBody, OSError) as wrong:
         said = (running.place.folder / "output.log").read_text(errors="replace")[-500:]
         raise SystemExit(f"{running.peer.name}, {case.title}: {wrong!r}\n{said}") from wrong

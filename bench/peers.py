@@ -54,7 +54,7 @@ class Peer:
     command: Callable[[Place], list[str]]
     needs: str  # a program, or a path
     version: tuple[str, ...]
-    logs: bool = False  # the case with an access log is one of its own
+    logs: bool = False  # takes part in the case with an access log
 
     def missing(self) -> str | None:
         """Return why it cannot be started, if so."""

@@ -88,11 +88,9 @@ class Stage:
         origin = (self.sink_tls if way.tls else self.sink) if way.sink else (self.tls if way.tls else self.plain)
         return Place(folder, port, admin, origin, self.plain, self.folder / "ca.pem" if way.tls else None, way.logged)
 
-    def counted(self) -> tuple[int, int]:
-        """Return how many connections the origin has accepted, and how many requests it has answered."""
-        text = exchange(self.plain, "/status").decode().split()
-        accepted, requests = int(text[7]), int(text[9])
-        return accepted - 1, requests - 1
+    def accepted(self) -> int:
+        """Return how many connections the serving origin has accepted, that of this question included."""
+        return int(exchange(self.plain, "/status").decode().split()[7])
 
 
 @contextlib.contextmanager

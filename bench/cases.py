@@ -5,7 +5,7 @@ from dataclasses import replace
 from exchanges import get, post
 from load import SMALLEST, Load, added, checked, gets, posts, transfers
 from measure import Case
-from peers import OURS, gateway
+from peers import OURS, WIDE, gateway
 from stage import LARGE, Way
 
 PLAIN, TLS, LOGGED = Way(), Way(tls=True), Way(logged=True)
@@ -36,9 +36,9 @@ CASES = (
     Case("100k", "100 KB", PLAIN, small(PLAIN, "/100k", 100_000), FEW),
     Case("100k-tls", "100 KB, TLS", TLS, small(TLS, "/100k", 100_000), FEW),
     Case("post", "POST of 2 KB", SINK, checked(posts("/", 2048), SINK, "/1k"), FEW),
-    Case("down", "10 MB down", PLAIN, down(PLAIN), FEW),
-    Case("down-tls", "10 MB down, TLS", TLS, down(TLS), FEW),
-    Case("up", "10 MB up", SINK, up(SINK), FEW),
-    Case("up-tls", "10 MB up, TLS", SINK_TLS, up(SINK_TLS), FEW),
+    Case("down", "10 MB down", PLAIN, down(PLAIN), FEW, beside=(WIDE,)),
+    Case("down-tls", "10 MB down, TLS", TLS, down(TLS), FEW, beside=(WIDE,)),
+    Case("up", "10 MB up", SINK, up(SINK), FEW, beside=(WIDE,)),
+    Case("up-tls", "10 MB up, TLS", SINK_TLS, up(SINK_TLS), FEW, beside=(WIDE,)),
     Case("latency", "latency at 300/s", PLAIN, checked(added, PLAIN, "/1k"), ROUNDS, seconds=1.5),
 )

@@ -54,11 +54,11 @@ def goals(found: Found) -> str:
 def table(found: Found, columns: Mapping[str, str]) -> str:
     """Return a table of medians with minimum and maximum; a row for each peer."""
     measured = [found.figures.get(column, {}) for column in columns]
-    names = [peer.name for peer in PEERS]
+    there = dict.fromkeys(name for each in measured for name in each)
+    order = [peer.name for peer in PEERS]
     rows = [
         f"| {name} | " + " | ".join(cell(each.get(name, [])) for each in measured) + " |"
-        for name in names
-        if any(name in each for each in measured)
+        for name in sorted(there, key=lambda name: order.index(name) if name in order else len(order))
     ]
     return "\n".join([f"| | {' | '.join(columns.values())} |", "| --- |" + " ---: |" * len(columns), *rows])
 

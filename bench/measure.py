@@ -54,6 +54,8 @@ def run(stage: Stage, case: Case, peers: Sequence[Peer], found: Found) -> None:
                 up.append(stack.enter_context(stage.running(peer, case.way)))
             except CannotRun as reason:
                 found.leave_out(case.title, peer.name, reason)
+            except WrongBody as wrong:
+                raise SystemExit(f"{peer.name}, {case.title}: {wrong}") from wrong
         for running in up:
             loaded(stage, case, running, 1)
         for number in range(case.rounds):

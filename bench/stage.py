@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import trustme
+from exchanges import NoAnswer
 from peers import CONFIGS, HERE, NGINX, Peer, Place, rendered
 from processes import cpu, end, family, free_port, pinned, resident, until_open
 
@@ -49,7 +50,9 @@ class Running:
         return self.place.port
 
     def cpu(self) -> float:
-        """Return the CPU time that it has had, in seconds."""
+        """Return the CPU time that it has had, in seconds; raises NoAnswer if it has ended."""
+        if self.process.poll() is not None:
+            raise NoAnswer("the process has ended")
         return cpu(self.process.pid)
 
     def resident(self) -> float:
@@ -128,12 +131,21 @@ def start(peer: Peer, place: Place) -> "subprocess.Popen[bytes]":
 
 
 def until_answered(place: Place, process: "subprocess.Popen[bytes]", way: Way) -> float:
-    """Wait for the first right answer, and return when it was there; raises CannotRun with what the proxy said last."""
+    """Wait for the first right answer, and return when it was there.
+
+    Raises CannotRun with what the proxy said last, or WrongBody if it still answers wrongly when patience ends.
+    """
     until = time.monotonic() + PATIENCE
-    while time.monotonic() < until and process.poll() is None:
-        with contextlib.suppress(OSError, http.client.HTTPException, WrongBody):
+    while process.poll() is None:
+        try:
             verify(place.port, way)
             return time.perf_counter()
+        except WrongBody:  # it may not have logged in yet
+            if time.monotonic() > until:
+                raise
+        except (OSError, http.client.HTTPException):
+            if time.monotonic() > until:
+                break
         time.sleep(0.002)
     said = (place.folder / "output.log").read_text(errors="replace").strip().splitlines()
     raise CannotRun(f"does not answer: {said[-1] if said else 'and says nothing'}")

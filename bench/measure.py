@@ -79,4 +79,4 @@ def loaded(stage: Stage, case: Case, running: Running, seconds: float) -> dict[s
         return case.load(stage, running, seconds)
     except (WrongAnswer, NoAnswer, WrongBody, OSError) as wrong:
         said = (running.place.folder / "output.log").read_text(errors="replace")[-500:]
-        raise SystemExit(f"{running.peer.name}, {case.title}: {wrong!r}\n{said}") from wrong
+        raise SystemExit(f"{running.peer.name}, {case.title}: {type(wrong).__name__}: {wrong}\n{said}") from wrong

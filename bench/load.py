@@ -57,7 +57,7 @@ def wrk(port: int, target: str, size: int, seconds: float, *, body: int = 0) -> 
 
 def counted(port: int, target: str, size: int, seconds: float, *, body: int) -> int:
     """Run wrk; return how many requests it counted. Each status is looked at, and the sum of the lengths."""
-    words = ["-t1", f"-c{CONNECTIONS}", f"-d{seconds:.0f}s", "-s", str(CONFIGS / "wrk.lua")]
+    words = ["-t1", f"-c{CONNECTIONS}", f"-d{seconds:.0f}s", "--timeout", "20s", "-s", str(CONFIGS / "wrk.lua")]
     more = ["POST", str(body)] if body else ["GET", "0"]
     command = ["taskset", "-c", str(REST), "wrk", *words, f"http://127.0.0.1:{port}{target}", "--", *more]
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout

@@ -16,7 +16,7 @@ import report
 import scale
 from cases import CASES, FEW, ROUNDS
 from exchanges import NoAnswer, WrongAnswer
-from goals import GOALS
+from goals import GOALS, cell
 from measure import Found, run, say
 from peers import HERE, INSTALLED, PEERS, QUICK
 from processes import needed
@@ -66,11 +66,11 @@ def show(found: Found) -> None:
     for measure, by_peer in found.figures.items():
         print(f"\n{measure}")
         for name, values in by_peer.items():
-            print(f"  {name:<26} {report.cell(values)}")
+            print(f"  {name:<26} {cell(values)}")
     print()
     for goal in GOALS:
         if values := goal.values(found.figures):
-            print(f"{goal.title:<44} {report.cell(values):<24} {goal.met(values).strip('*')}")
+            print(f"{goal.title:<44} {cell(values):<24} {goal.met(values).strip('*')}")
 
 
 def main() -> None:

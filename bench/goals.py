@@ -24,8 +24,7 @@ class Goal:
         """Return a row of the table: must, aim, measured, met."""
         sign = "≥" if self.at_least else "≤"
         values = self.values(found.figures)
-        measured = f"{told(statistics.median(values))} ({told(min(values))}…{told(max(values))})" if values else ""
-        return f"| {self.title} | {sign} {self.must:g} | {sign} {self.aim:g} | {measured} | {self.met(values)} |"
+        return f"| {self.title} | {sign} {self.must:g} | {sign} {self.aim:g} | {cell(values)} | {self.met(values)} |"
 
     def met(self, values: list[float]) -> str:
         """Return what the figure meets."""
@@ -40,6 +39,14 @@ def told(value: float) -> str:
     """Return a figure with three digits that count, and two more places where a share nears 100 %."""
     places = 0 if value >= 100 else 2 if value >= 99 or value < 10 else 1  # noqa: PLR2004  digits
     return f"{value:.{places}f}"
+
+
+def cell(values: list[float]) -> str:
+    """Return a median, with minimum and maximum where there is more than one round."""
+    if not values:
+        return ""
+    spread = f" ({told(min(values))}…{told(max(values))})" if len(values) > 1 else ""
+    return f"{told(statistics.median(values))}{spread}"
 
 
 def ratio(measure: str, peer: str, ours: str = OURS.name) -> Callable[[Figures], list[float]]:

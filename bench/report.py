@@ -2,12 +2,11 @@
 
 import os
 import platform
-import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cases import CASES
-from goals import GOALS, told
+from goals import GOALS, cell
 from measure import Found
 from peers import PEERS, Peer
 from plots import dots, lines
@@ -61,14 +60,6 @@ def table(found: Found, columns: Mapping[str, str]) -> str:
         for name in sorted(there, key=lambda name: order.index(name) if name in order else len(order))
     ]
     return "\n".join([f"| | {' | '.join(columns.values())} |", "| --- |" + " ---: |" * len(columns), *rows])
-
-
-def cell(values: list[float]) -> str:
-    """Return a median, with minimum and maximum where there is more than one round."""
-    if not values:
-        return ""
-    spread = f" ({told(min(values))}…{told(max(values))})" if len(values) > 1 else ""
-    return f"{told(statistics.median(values))}{spread}"
 
 
 def titled(measures: Sequence[str]) -> dict[str, str]:

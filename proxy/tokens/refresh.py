@@ -134,7 +134,7 @@ class Refresh:
         self._go_on()
 
     def ask(self) -> None:
-        """Log in without waiting for backoff or probe, because somebody wants it; a second apart from the last login."""
+        """Log in without waiting for backoff or probe, because somebody wants it, a second behind the last login."""
         self._hurry(Reason.ASKED)
         when = self._next_login()
         if not self._flight.flying and self._clock.time() < when <= self._pace.last_start + REFRESH_INTERVAL:

@@ -70,8 +70,8 @@ CALLERS = {
     "other-target": Removal("            for name in targets:", "            for name in ():"),
     "told-of-itself": Removal("        elif not TOLD.isdisjoint(request.control):", "        elif False:"),
     "second-credential": Removal(
-        "                if lower not in NOTED:",
-        '                if lower not in NOTED and lower != b"authorization":',
+        "            if lower not in NOTED:",
+        '            if lower not in NOTED and lower != b"authorization":',
     ),
     "cgi-name": Removal('return name.replace(b"_", b"-")', "return name"),
     "nominated": Removal(

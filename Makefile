@@ -58,7 +58,7 @@ imports: $(VENV)/.installed-dev
 
 unit: tools $(VENV)/.installed-dev $(OIDC)/node_modules/.installed $(VITE)/node_modules/.installed
 	@echo "== pytest in two processes, with branch coverage"
-	@$(BIN)/python -m pytest -m "not long" -n 2 --dist loadfile --cov --cov-report=term
+	@$(BIN)/python -m pytest -m "not long" -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0 --cov --cov-report=term
 
 audit: $(AUDIT)/.installed  ## look every locked package up among known vulnerabilities: needs pip-audit's advisory service
 	@echo "== pip-audit"

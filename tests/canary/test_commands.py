@@ -14,6 +14,9 @@ from tests.canary.scene import KINDS, configuration, defective
 from tests.canary.search import Search, halves
 from tests.fakes.origin import raw_origin
 
+# What the commands do is covered by tests/test_cli.py and tests/test_online.py.
+pytestmark = pytest.mark.no_cover
+
 SEARCH = Search(CANARIES)
 
 

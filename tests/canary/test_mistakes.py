@@ -24,6 +24,8 @@ SECRETS = [
     "Bearer canary-eyJhbGciOi.JIUzI1NiJ9",
     "-----BEGIN PRIVATE KEY-----\ncanaryMIIEvQIBADANBgkqhkiG\n-----END PRIVATE KEY-----\n",
 ]
+# The gateway takes the same ways with each of them: one is measured.
+EACH = [SECRETS[0], *(pytest.param(each, marks=pytest.mark.no_cover) for each in SECRETS[1:])]
 # What a canary in a value leaves to be found where a part of it may be shown, such as the host of a URL.
 LOGINS = {
     "apikey": 'apikey = "a"\nsecretkey = "b"\n',
@@ -74,7 +76,7 @@ def told(secret: str, words: str) -> list[str]:
     return Search(half for half in halves(secret) if "canary" in half).hits(words.replace("host.example", "").encode())
 
 
-@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize("secret", EACH)
 def test_a_secret_in_a_wrong_place(secret: str, tmp_path: Path) -> None:
     """At every key of every table, in every form."""
     mistakes = 0
@@ -89,7 +91,7 @@ def test_a_secret_in_a_wrong_place(secret: str, tmp_path: Path) -> None:
     assert mistakes > 1500
 
 
-@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize("secret", EACH)
 def test_a_key_that_is_none(secret: str, tmp_path: Path) -> None:
     """Misspelt, of another kind, or of no table: what stands behind it is not said."""
     value = json.dumps(secret)

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Literal
 
-from playwright.async_api import BrowserContext, async_playwright
+from playwright.async_api import BrowserContext, async_playwright, expect
 
 CHROMIUM = "/usr/bin/chromium"
 # No sandbox: tests may run as root, in a container. The others keep it from asking anybody for anything.
@@ -18,6 +18,8 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+# In milliseconds. It matters only where something fails: a busy machine is no failure.
+expect.set_options(timeout=20_000)
 
 # Every element with text of its own: its colour against the first ground behind it, at least 4.5:1 (WCAG 2.2 §1.4.3).
 # There have to be so many.

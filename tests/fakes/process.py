@@ -69,7 +69,7 @@ async def executed(
 ) -> AsyncIterator[Program]:
     """Start `iam-proxy` in a folder by way of the command `before`, which executes it, and see it ended.
 
-    It has a process group of its own and inherits these `files`.
+    It has a process group of its own, all of which is killed in the end, and inherits these `files`.
     """
     process = await asyncio.create_subprocess_exec(
         *before,
@@ -87,6 +87,6 @@ async def executed(
     try:
         yield Program(process)
     finally:
-        if process.returncode is None:
-            process.kill()
+        with contextlib.suppress(ProcessLookupError):  # what it has started and left behind as well
+            os.killpg(process.pid, signal.SIGKILL)
         await process.communicate()

@@ -243,6 +243,7 @@ async def test_hostile_content_stays_text() -> None:
         assert await page.title() == "iam-proxy inspector"
 
 
+@pytest.mark.no_cover  # 5,000 requests that take the same way
 async def test_5000_exchanges() -> None:
     """All are listed and searched; the page makes rows for what is seen alone, and draws each frame as it scrolls."""
     async with whole() as it:

@@ -13,6 +13,9 @@ from tests.simulation.origin import REFUSED
 from tests.simulation.scenario import Act, Lives, Plan, Scenario, Strike, Visit, Window
 from tests.simulation.world import World
 
+# What is covered here is covered by the gateway's own tests; the tracer makes it take more than twice as long.
+pytestmark = pytest.mark.no_cover
+
 CLIENTS = 20  # that share the load
 
 

@@ -61,6 +61,7 @@ def test_10000_seeds(record_property: Note) -> None:
     look(summary(1_000_000, 10_000), 10_000, record_property)
 
 
+@pytest.mark.no_cover  # as above
 @pytest.mark.parametrize("seed", [3, 14, 159])
 def test_a_seed_has_one_history(seed: int) -> None:
     """Two runs of a seed are the same to the last event."""

@@ -109,6 +109,7 @@ def test_a_refresh_leaves_time_for_the_login(lifetime: float, took: float, stale
     assert Token.issued("abc", 0.0, lifetime, 0.0, took=took).stale_at == pytest.approx(stale_after)
 
 
+@pytest.mark.no_cover  # shown by the others; half a million turns of the loop
 async def test_tokens_of_3_s_whose_logins_take_1_s_are_never_missed() -> None:
     """A minute under 100 requests a second: each finds a live token at once."""
     async with running(settle=False) as it:

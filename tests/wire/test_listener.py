@@ -49,6 +49,7 @@ class Stand:
     starved: list[OSError] = field(default_factory=list)
     failed: list[HandshakeFailed] = field(default_factory=list)
     kind: type[Listener] = Listener
+    timeouts: Timeouts = Timeouts()
     time: Time = field(default_factory=Time)
 
     @contextlib.asynccontextmanager
@@ -73,7 +74,7 @@ class Stand:
 
     def client(self, address: str) -> ClientConnection:
         """Return a connection that answers OK."""
-        return ClientConnection(self.wire, Timeouts(), serve, self.clients, address)
+        return ClientConnection(self.wire, self.timeouts, serve, self.clients, address)
 
     async def turns(self, count: int = 50) -> None:
         """Let what is under way on loopback happen."""
@@ -288,8 +289,9 @@ async def test_a_handshake_that_does_not_begin_makes_room(
 
 
 async def test_the_end_of_a_listener_ends_handshakes(server_tls: ssl.SSLContext) -> None:
-    """Nothing of them is left."""
-    async with Stand(limit=10, tls=server_tls).open() as stand, RawClient.to(stand.port) as silent:
+    """Nothing of them is left, once the time that a handshake has is over: the loop's own, so it is short here."""
+    stand = Stand(limit=10, tls=server_tls, timeouts=Timeouts(client_header=0.5))
+    async with stand.open(), RawClient.to(stand.port) as silent:
         await stand.accepted(1)
         stand.listener.close()
         await stand.clients.gone()

@@ -11,6 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
+import hypothesis
 import pytest
 import uvloop
 
@@ -43,6 +44,10 @@ FIRST = (
 MEASURED = "COVERAGE_PROCESS_CONFIG"
 # What was cancelled or closed needs some turns of the loop to end.
 TURNS = 100
+
+# How long an example takes says nothing: others load the machine.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.hookimpl(tryfirst=True)

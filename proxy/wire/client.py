@@ -11,7 +11,7 @@ from proxy.errors import GatewayError
 from proxy.wire.answer import Answer
 from proxy.wire.body import CHUNKED, CLOSE
 from proxy.wire.client_deadlines import ASKED, IDLE, STARTED, ClientDeadlines
-from proxy.wire.clients import Clients
+from proxy.wire.clients import SETTLED, Clients
 from proxy.wire.connection import DEAF, Wire
 from proxy.wire.date import date_line
 from proxy.wire.request import Request
@@ -74,7 +74,7 @@ class ClientConnection(ClientDeadlines):
             if self.reading is DEAF or self.ended:
                 return None
             if not self._head:
-                self.deadline = self.wire.sweep.after(self.patience)
+                self.deadline = self.wire.sweep.after(self.timeouts.keep_alive if self.stays else SETTLED)
             await self.flow
         message, self._arrived = self._arrived, None
         self.state, self.sent = ASKED, 0
@@ -112,7 +112,7 @@ class ClientConnection(ClientDeadlines):
             b"".join(answer.lines),
             b"" if b"date" in answer.control else date_line(),  # RFC 9110 §6.6.1: who forwards adds what is missing
             b"Transfer-Encoding: chunked\r\n" if body.outgoing is CHUNKED else answer.framing,
-            switching(answer) if answer.upgrade else self._persistence(request),
+            switching(answer) if answer.upgrade else b"" if keep and not request.http10 else self._persistence(request),
         )
         data = body.begin(self)
         self.sent = len(data)

@@ -55,8 +55,9 @@ class Stall:
 class ClientDeadlines(ClientReader):
     """A client's connection as time sees it; its `deadline` is that of what the client sends.
 
-    One that is `leaving` takes no further request, one that is `parting` one whose answer says so; one that has `ended`
-    sends none. `joining` is what connects it, TLS included, until it is connected; `listener` is what has accepted it.
+    One that is `leaving` takes no further request, one that only no longer `stays` one more, whose answer says so; one
+    that has `ended` sends none. `joining` is what connects it, TLS included, until it is connected; `listener` is what
+    has accepted it.
     """
 
     listener: object = None
@@ -64,7 +65,8 @@ class ClientDeadlines(ClientReader):
     def __init__(self, wire: Wire, timeouts: Timeouts) -> None:
         super().__init__(wire, timeouts)
         self.deadline = wire.sweep.after(timeouts.keep_alive)
-        self.leaving = self.parting = self.ended = False
+        self.leaving = self.ended = False
+        self.stays = True
         self.joining: asyncio.Task[None] | None = None
         self._probes = 0
         self._linger_until = NEVER
@@ -88,16 +90,6 @@ class ClientDeadlines(ClientReader):
         return (self.state is ASKED or self.state is STARTED) and not self.leaving
 
     @property
-    def stays(self) -> bool:
-        """Whether there may be another request behind this one."""
-        return not (self.leaving or self.parting)
-
-    @property
-    def patience(self) -> float:
-        """How long it may wait for its next request, in seconds."""
-        return SETTLED if self.parting else self.timeouts.keep_alive
-
-    @property
     def connected(self) -> bool:
         """Whether it has come so far that it can ask."""
         return self.joining is None
@@ -113,7 +105,7 @@ class ClientDeadlines(ClientReader):
         super().connection_made(transport)
         self.joining = None
         self.secure = transport.get_extra_info("ssl_object") is not None
-        self.deadline = self.wire.sweep.after(self.patience)
+        self.deadline = self.wire.sweep.after(self.timeouts.keep_alive if self.stays else SETTLED)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Watch nothing any more."""
@@ -219,7 +211,7 @@ class ClientDeadlines(ClientReader):
         So whoever asks on, not having been told yet, loses no request.
         """
         settled = self.idle_for >= SETTLED
-        self.parting = True
+        self.stays = False
         if settled:
             self.leave()
         elif self.state is IDLE and not self._head:
@@ -227,7 +219,7 @@ class ClientDeadlines(ClientReader):
 
     def leave(self) -> None:
         """Take no further request: close now if nothing is under way, else behind the answer."""
-        self.leaving = True
+        self.leaving, self.stays = True, False
         if self.joining is not None:
             self.joining.cancel()
         self.flow.wake()

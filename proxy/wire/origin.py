@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from proxy.core.shares import Share
 from proxy.core.timeouts import Timeouts
 from proxy.errors import ConnectionTerminated, GatewayError, UpstreamTimeout
-from proxy.wire.body import CLOSE, NO_BODY
+from proxy.wire.body import CLOSE, EMPTY, NO_BODY
 from proxy.wire.client import ClientConnection
 from proxy.wire.connection import BY_QUEUE, HEAD, Wire
 from proxy.wire.origin_reader import ANSWERING, ENDED, HELD, IDLE, SENT, SWITCHED, OriginReader, Returned
@@ -124,7 +124,7 @@ class OriginConnection(OriginReader):
     def end(self) -> None:
         """Let go of the exchange: back to the pool, which keeps the connection if it is clean."""
         request, answer = self._request, self.answer
-        if request is not None:
+        if request is not None and request.body is not EMPTY:
             request.body.detach()
         self.unpair()
         self.clean = (

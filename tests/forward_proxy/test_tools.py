@@ -48,7 +48,7 @@ async def test_the_key_is_the_proxys_password(tmp_path: Path) -> None:
             for user in ("", "any:another-key@"):
                 refused = await stage.ask(tool, f"http://{NAME}/echo", user)
                 assert (refused["status"], refused["code"]) == (407, "client_key_required")
-                assert "as the proxy's password" in refused["detail"]
+                assert "as the password for the proxy" in refused["action"]
         assert stage.platform.logins == 1
 
 
@@ -59,7 +59,7 @@ async def test_a_host_without_a_route_is_refused(tmp_path: Path) -> None:
             for url in ("http://other.example/x", "http://localhost:1/x", "http://169.254.169.254/x"):
                 refused = await stage.ask(tool, url)
                 assert (refused["status"], refused["code"]) == (421, "host_not_allowed")
-                assert "`no_proxy`" in refused["detail"]
+                assert "`no_proxy`" in refused["action"]
                 assert NAME not in str(refused)
 
 

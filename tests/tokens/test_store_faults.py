@@ -129,7 +129,7 @@ async def test_a_failed_login_is_told_even_if_its_word_cannot_be_left() -> None:
     fleet.store.failures["put"] = GONE
     fleet.issuer.failure = LoginUnavailable(cause="status 503")
     one = fleet.replica()
-    with pytest.raises(LoginUnavailable, match="not give one now"):
+    with pytest.raises(LoginUnavailable, match="does not give it one"):
         await one.issue()
     assert [type(event) for event in one.events] == [StoreFailed]
 

@@ -18,7 +18,7 @@ MAX_HEAD = 64 * 1024
 PIECE = 64 * 1024
 
 _METHOD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}")
-_TARGET = re.compile(r"(?:/[!-~]*|\*)")
+_TARGET = re.compile(r"(?:(?:http://[!-.0-~]+)?/[!-~]*|\*)")
 _VALUE = re.compile(r"[^\r\n\0]*")
 
 
@@ -51,7 +51,7 @@ def read_order(raw: object) -> Order:
     if not _METHOD.fullmatch(method):
         raise Malformed("the method is no word of HTTP")
     if not _TARGET.fullmatch(target):
-        raise Malformed("the target has to begin with / and to have neither spaces nor letters beyond ASCII")
+        raise Malformed("the target has to begin with / or http:// and to have neither spaces nor letters beyond ASCII")
     fields = given.get("fields", [])
     if not (isinstance(fields, list) and all(is_pair(each) for each in fields)):
         raise Malformed("fields have to be pairs of texts")

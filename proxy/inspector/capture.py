@@ -96,6 +96,7 @@ class Capture:
         way = note.route_taken
         self._number = number = self._number + 1
         entry = Entry(number, since + note.started, note.ended - note.started, note.fact, NO_CONTROL, note.request.host)
+        entry.absolute = note.request.absolute
         if note.spans or note.refusals:
             entry.spans, entry.refusals, entry.login = note.spans, note.refusals, note.login
         if note.answered is not None:

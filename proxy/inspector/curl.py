@@ -54,6 +54,9 @@ def command(entry: Entry, gateway: str) -> str:
             before = f"printf %s {base64.b64encode(data).decode()} | base64 -d | "
             words += ["--data-binary", "@-"]
     remark = "  # the body is longer than what is kept of it" if entry.request.cut else ""
+    if entry.absolute:
+        words += ["--proxy", shlex.quote(gateway)]
+        gateway = f"http://{entry.host.decode('latin-1')}"
     return before + " ".join([*words, shlex.quote(gateway + target)]) + remark
 
 
@@ -78,7 +81,7 @@ def sendable(entry: Entry, gateway: str) -> Iterator[str]:
         line = f"{name}: {value}" if value else f"{name};"
         if not CURLS_OWN.fullmatch(line):
             yield line
-    if entry.host and not gateway.endswith(f"://{entry.host.decode('latin-1')}"):
+    if entry.host and not entry.absolute and not gateway.endswith(f"://{entry.host.decode('latin-1')}"):
         yield f"Host: {entry.host.decode('latin-1')}"
     if entry.request.data and not kinds:
         yield "Content-Type:"  # curl would say that it is a form

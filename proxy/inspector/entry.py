@@ -50,9 +50,9 @@ class Entry:
 
     `fact` is what the observers were told, its target redacted. `lines` and `control` are the request's fields,
     `answer_lines` and `framing` those of the answer; `injection` says where the gateway put a token, None where it put
-    none. `answered` is when the answer began, in seconds from the beginning, None where none has. `detail` is what the
-    gateway's own answer said, `login` why this exchange caused a login. `shed` says that fields and bodies were not
-    kept, because too much passed at that time.
+    none. `absolute`: the client took the gateway for a proxy to `host`. `answered` is when the answer began, in seconds
+    from the beginning, None where none has. `detail` is what the gateway's own answer said, `login` why this exchange
+    caused a login. `shed` says that fields and bodies were not kept, because too much passed at that time.
     """
 
     number: int
@@ -64,6 +64,7 @@ class Entry:
     lines: Sequence[bytes] = ()
     http10: bool = False
     scheme: bytes = b"http"
+    absolute: bool = False
     request: Preview = NOTHING
     injection: Injection | None = None
     reason: bytes = b""

@@ -103,7 +103,7 @@ def detail(entry: Entry, gateway: str) -> Mapping[str, Any]:
     return {
         "number": entry.number,
         "row": row(entry),
-        "target": text(fact.target),
+        "target": text(b"http://%b%b" % (entry.host, fact.target) if entry.absolute else fact.target),
         "version": "HTTP/1.0" if entry.http10 else "HTTP/1.1",
         "peer": fact.peer,
         "proxy": fact.proxy,

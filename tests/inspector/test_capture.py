@@ -155,7 +155,8 @@ async def test_a_request_of_the_page_goes_through_the_gateway() -> None:
         assert "hunter2" not in json.dumps(found)
         for order in (
             {"method": "GET", "target": "/a b"},
-            {"method": "GET", "target": "http://evil/"},
+            {"method": "GET", "target": "ftp://evil/"},
+            {"method": "GET", "target": "http:///x"},
             {"method": "GE T", "target": "/"},
             {"method": "GET", "target": "/", "fields": [["A", "x\r\nB: y"]]},
             {"method": "GET", "target": "/", "host": "a\r\nB: y"},
@@ -164,6 +165,17 @@ async def test_a_request_of_the_page_goes_through_the_gateway() -> None:
         ):
             assert (await send(**order))[0] == 400
         assert len(await listed(it)) == 2  # and no more
+
+
+async def test_what_was_asked_of_a_proxy_can_be_sent_again() -> None:
+    """The whole URL is the target, in the page as well; one that no route leads to is refused by the gateway."""
+    async with whole() as it:
+        upstream = it.app.ways[0].route.upstream.authority.decode()
+        for target, status in ((f"http://{upstream}/qb/query", 200), ("http://evil.example/", 421)):
+            order = {"method": "GET", "target": target, "host": ""}
+            async with it.session.post(f"{it.admin}/inspector/replay", json=order) as answer:
+                assert (await answer.json())["status"] == status
+            assert (await opened(it))["target"] == target
 
 
 async def test_pages_of_other_sites_and_hosts_get_nothing() -> None:

@@ -46,6 +46,25 @@ async def test_what_curl_sends_is_what_was_asked(made: Entry) -> None:
     assert not any(line.lower().startswith(b"content-type: application/x-www") for line in lines)
 
 
+async def test_what_was_asked_of_a_proxy_is_asked_of_it_again() -> None:
+    """The gateway stands there as curl's proxy, and is asked for the whole URL."""
+    seen: list[bytes] = []
+
+    async def visit(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+        writer.close()
+
+    made = entry(b"/x?y=1")
+    made.host, made.absolute = b"platform.example", True
+    async with serving(visit) as port:
+        shell = await asyncio.create_subprocess_shell(command(made, f"http://127.0.0.1:{port}") + " --silent")
+        assert await shell.wait() == 0
+    first, *lines = seen[0].split(b"\r\n")
+    assert first == b"GET http://platform.example/x?y=1 HTTP/1.1"
+    assert b"Host: platform.example" in lines
+
+
 def test_masked_values_stay_out() -> None:
     """The gateway puts its own in; what is masked cannot be sent."""
     made = entry(

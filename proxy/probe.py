@@ -71,6 +71,9 @@ async def asked(address: Address, path: str) -> AsyncIterator[aiohttp.ClientResp
             session.get(f"{where}{path}") as answer,
         ):
             yield answer
+    except aiohttp.ClientConnectorError as error:
+        words = f"no answer from the gateway at {address}: {error.os_error.strerror or error.os_error}"
+        raise StartError(f"{words}; is it running?") from None
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise StartError(f"no answer from the gateway at {address}: {error or type(error).__name__}") from None
 

@@ -143,7 +143,7 @@ async def test_somebody_else_is_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("listen", "code", "said"),
     [
-        ("127.0.0.1:PORT", 1, "no answer from the gateway at 127.0.0.1:PORT"),
+        ("127.0.0.1:PORT", 1, "no answer from the gateway at 127.0.0.1:PORT: Connection refused; is it running?"),
         ("", 1, 'admin.listen is "": there is no admin listener'),
         ("unix:admin.sock", 1, "where no browser can ask"),
         ("127.0.0.1:0", 1, "port 0; the log of the gateway says where its page is"),

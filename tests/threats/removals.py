@@ -104,7 +104,8 @@ WAY = {
     "localhost-name": Removal('    if host == "localhost":', '    if host.endswith("localhost"):'),
     "plain-login": Removal('            if split.scheme == "http" and not', "            if False and not"),
     "false-origin": Removal("    if not verification.verify:", "    if True:"),
-    "false-login": Removal("    if not verification.verify:", "    if True:"),
+    "false-login": Removal("context: ssl.SSLContext | bool = True", "context: ssl.SSLContext | bool = False"),
+    "false-login-named": Removal("    if not verification.verify:", "    if True:"),
     "login-redirect": Removal("return target if same else None", "return target"),
     "token-lines": Removal("        if not sendable(value):", "        if False:"),
     "egress-words": Removal(

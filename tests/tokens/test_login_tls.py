@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import trustme
 
 from proxy.core.credential import Verification
 from proxy.errors import LoginUnavailable
@@ -61,6 +62,16 @@ async def test_an_unknown_certificate_is_refused(certificate: Path) -> None:
     """Verification is on by default; the cause says what is wrong with the certificate."""
     with pytest.raises(LoginUnavailable) as caught:
         await attempt(certificate, Verification())
+    await handshakes_over()
+    assert caught.value.cause == "the login's certificate does not verify: self-signed certificate"
+
+
+async def test_another_authority_than_the_one_that_is_named_is_refused(certificate: Path, tmp_path: Path) -> None:
+    """A `ca_file` adds to whom is trusted; it does not take the verification away."""
+    other = tmp_path / "other.pem"
+    trustme.CA().cert_pem.write_to_path(other)
+    with pytest.raises(LoginUnavailable) as caught:
+        await attempt(certificate, Verification(ca_file=str(other)))
     await handshakes_over()
     assert caught.value.cause == "the login's certificate does not verify: self-signed certificate"
 

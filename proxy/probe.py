@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -72,8 +73,9 @@ async def asked(address: Address, path: str) -> AsyncIterator[aiohttp.ClientResp
         ):
             yield answer
     except aiohttp.ClientConnectorError as error:
-        words = f"no answer from the gateway at {address}: {error.os_error.strerror or error.os_error}"
-        raise StartError(f"{words}; is it running?") from None
+        number = error.os_error.errno  # its own words name the address once more
+        reason = os.strerror(number) if number else str(error.os_error)
+        raise StartError(f"no answer from the gateway at {address}: {reason}; is it running?") from None
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise StartError(f"no answer from the gateway at {address}: {error or type(error).__name__}") from None
 

@@ -14,6 +14,8 @@ from tests.fakes.process import clean_environment
 # Makes the standard input the controlling terminal, so that its keys raise signals, and becomes the program.
 TAKE = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(sys.argv[1], sys.argv[1:])"
 INTERRUPT, END_OF_FILE = "\x03", "\x04"
+# When a person presses a key that had no effect once more, in seconds.
+AGAIN = 10.0
 
 
 @dataclass
@@ -47,6 +49,18 @@ class Terminal:
         while await self._piece():
             pass
         return await self.process.wait()
+
+    async def left(self, key: str) -> int:
+        """Press a key to leave, once more where nothing comes of it, and return the exit code.
+
+        An interrupt between a question and the wait for its answer is noticed with the next key: Python's `input` looks
+        for signals before it waits, not while it begins to.
+        """
+        while True:
+            self.type(key)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(AGAIN):
+                    return await self.ended()
 
     async def _piece(self) -> str:
         try:

@@ -6,24 +6,21 @@ import gc
 import os
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 from proxy.certificate import Certificate
 from proxy.config.settings import Config, Log, Server
 from proxy.core.address import Address, TcpAddress
-from proxy.core.events import Finished
 from proxy.core.hosts import Hosts
 from proxy.core.problem import NAME
 from proxy.core.snapshot import Snapshot
-from proxy.core.tls_events import TlsEvent
-from proxy.core.token_events import ClockJumped, TokenEvent
-from proxy.core.worker_events import WorkerEvent
+from proxy.core.token_events import ClockJumped
 from proxy.doors import Door, asks_anew, missing, open_beside, sorted_out
 from proxy.exchange import Gateway
 from proxy.generation import Common, Generation, Leftovers, PoolKey, injected, verified
 from proxy.listen import bound, open_socket
+from proxy.observers import Observers
 from proxy.process import raise_file_limit
 from proxy.tokens.cache import token_cache
 from proxy.tokens.drift import Drift
@@ -43,22 +40,6 @@ from proxy.wire.sweep import Sweep
 GC_THRESHOLDS = (20_000, 20, 50)
 # How often one looks whether requests from before a reload still wait for their answers, in seconds.
 LOOK = 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class Observers:
-    """Who is told what happens.
-
-    `starved`: no file could be opened for a client that waits to be accepted; `configured`: a reload has put
-    this configuration in force.
-    """
-
-    finished: Callable[[Finished], None]
-    token: Callable[[TokenEvent], None]
-    tls: Callable[[TlsEvent], None] = lambda _: None
-    starved: Callable[[OSError], None] = lambda _: None
-    configured: Callable[[Config], None] = lambda _: None
-    worker: Callable[[WorkerEvent], None] = lambda _: None
 
 
 class App:

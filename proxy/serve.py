@@ -10,7 +10,7 @@ import structlog
 
 from proxy.admin.guard import Guard
 from proxy.announce import say_addresses, say_egress, say_shortages
-from proxy.app import App, Observers
+from proxy.app import App
 from proxy.client_keys import KeyWatch
 from proxy.config.entrance import beyond_loopback
 from proxy.config.settings import Admin, Config
@@ -26,6 +26,7 @@ from proxy.listen import bound, open_socket
 from proxy.log import Output
 from proxy.log.access import hidden_parameters
 from proxy.metrics import Metrics
+from proxy.observers import Observers
 from proxy.offers import Offer, offers
 from proxy.reload import content_of
 from proxy.reloading import reloading

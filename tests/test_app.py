@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from proxy.app import App, Observers
+from proxy.app import App
 from proxy.config.settings import Admin, Config, Server, Tokens
 from proxy.core.address import TcpAddress, UnixAddress, Upstream
 from proxy.core.apikey import ApikeyRecipe
@@ -19,6 +19,7 @@ from proxy.core.route import Route
 from proxy.core.store import StoreFile
 from proxy.core.token_events import LoginSucceeded, TokenEvent, TokenFound
 from proxy.errors import StartError
+from proxy.observers import Observers
 from tests.core.secrets import Given
 from tests.fakes.gateway import RawClient
 from tests.fakes.origin import RawOrigin, Visit, raw_origin

@@ -9,7 +9,7 @@ from typing import cast
 
 import pytest
 
-from proxy.app import App, Observers
+from proxy.app import App
 from proxy.config.secrets import Literal
 from proxy.config.settings import Config, Server, Tokens
 from proxy.core.access import Access, networks
@@ -24,6 +24,7 @@ from proxy.core.timeouts import Timeouts
 from proxy.core.tls_events import CertificateChanged, TlsEvent
 from proxy.core.token_events import LoginFailed, LoginSucceeded
 from proxy.errors import StartError
+from proxy.observers import Observers
 from proxy.wire.client import ClientConnection
 from tests.fakes.authority import Authority
 from tests.fakes.gateway import RawClient

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from proxy.announce import curl
-from proxy.app import App, Observers
+from proxy.app import App
 from proxy.config.settings import Config
 from proxy.core.address import Address, TcpAddress, UnixAddress
 from proxy.core.events import Finished
 from proxy.core.tls_events import CertificateChanged, CertificateKept, HandshakeFailed, TlsEvent
+from proxy.observers import Observers
 from tests.fakes.authority import Authority
 from tests.fakes.gateway import RawClient
 from tests.fakes.origin import Script, Visit, always_ok, raw_origin

@@ -6,8 +6,9 @@ from types import FrameType
 from typing import Self
 
 import proxy
-from proxy.app import App, Observers
+from proxy.app import App
 from proxy.metrics import Metrics
+from proxy.observers import Observers
 from tests.fakes.gateway import RawClient
 from tests.fakes.origin import Visit, raw_origin
 from tests.fakes.platform import Platform

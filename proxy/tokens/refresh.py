@@ -195,6 +195,7 @@ class Refresh:
     async def _log_in(self, reason: Reason, started: float) -> None:
         if (wait := started - self._clock.time()) > 0:
             await pause(self._clock, wait)
+            reason = self._wanted or reason  # the token at hand may have been refused meanwhile
         issuer = self._issuer
         await self._log_in_once(reason, started)
         if self._issuer is not issuer:  # the secrets may be from before the change

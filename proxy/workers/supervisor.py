@@ -7,12 +7,13 @@ import socket
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 
-from proxy.app import App, Observers
+from proxy.app import App
 from proxy.config.settings import Config, Log
 from proxy.core.families import FAMILIES
 from proxy.core.snapshot import Snapshot, summed
 from proxy.core.token_events import TokenEvent
 from proxy.errors import StartError
+from proxy.observers import Observers
 from proxy.wire.client import ClientConnection
 from proxy.wire.request import Request
 from proxy.workers.channel import Message

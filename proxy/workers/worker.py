@@ -7,7 +7,7 @@ import socket
 from dataclasses import replace
 
 from proxy import figures, log, process
-from proxy.app import App, Observers
+from proxy.app import App
 from proxy.config.settings import Config, Log, Tokens
 from proxy.core.events import Finished
 from proxy.core.snapshot import Snapshot, snapshot, summed
@@ -16,6 +16,7 @@ from proxy.life import Signals
 from proxy.log import Output
 from proxy.log.access import hidden_parameters
 from proxy.metrics import Metrics
+from proxy.observers import Observers
 from proxy.telling import starved, tell_of_tls
 from proxy.workers.channel import TELL_EVERY, Channel, Message
 from proxy.workers.order import Order

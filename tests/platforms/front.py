@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 
 import httpx
 
-from proxy.app import App, Observers
+from proxy.app import App
 from proxy.config.settings import Admin, Config, Server
 from proxy.core.address import TcpAddress
 from proxy.core.events import Finished
 from proxy.core.token_events import LoginSucceeded, Reason, TokenEvent
+from proxy.observers import Observers
 from tests.interop.stage import httpx_client
 
 

@@ -299,6 +299,22 @@ async def test_refreshes_on_request_a_second_apart() -> None:
         assert it.logins == 3
 
 
+async def test_a_token_that_is_refused_while_a_refresh_waits_for_its_turn() -> None:
+    """The login that comes is the refusal's as well: it counts as one, and is the only one."""
+    async with running() as it:
+        await it.clock.elapse(10.0)
+        newer = await it.reuse.refresh()
+        asked = asyncio.create_task(it.reuse.refresh())
+        await settled()
+        assert it.reuse.invalidate(newer, "a")
+        await it.clock.elapse(1.0)
+        assert await asked is it.issuer.issued[2]
+        assert it.logins == 3
+        last = it.events[-1]
+        assert isinstance(last, LoginSucceeded)
+        assert last.reason is Reason.REFUSAL
+
+
 async def test_a_refresh_that_waits_for_its_turn_is_told_how_it_went() -> None:
     """And one that goes away meanwhile takes nobody's turn."""
     async with running() as it:

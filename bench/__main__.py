@@ -1,7 +1,6 @@
 """Measure the gateway beside other proxies: `make bench`, or `make bench-quick`."""
 
 import argparse
-import compileall
 import json
 import os
 import resource
@@ -14,11 +13,12 @@ from functools import partial
 import idle
 import report
 import scale
+import shipped
 from cases import CASES, FEW, ROUNDS
 from exchanges import NoAnswer, WrongAnswer
 from goals import GOALS, cell
 from measure import Found, run, say
-from peers import HERE, INSTALLED, PEERS, QUICK
+from peers import INSTALLED, PEERS, QUICK
 from processes import needed
 from stage import REST, CannotRun, WrongBody, stage
 
@@ -29,14 +29,14 @@ SAVED = INSTALLED / "figures.json"
 
 
 def prepare() -> None:
-    """Keep to the other core, allow many connections, and have the bytecode that an installed package has."""
+    """Keep to the other core, allow many connections, and see that the gateway is there."""
     needed("nginx", "wrk", "taskset")
     if (os.cpu_count() or 1) < 2:  # noqa: PLR2004  one for the proxy, one for the rest
         sys.exit("needs two cores")
     os.sched_setaffinity(0, {REST})
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, FILES), most))
-    compileall.compile_dir(HERE.parent / "proxy", quiet=1)
+    shipped.program()
 
 
 def measured(names: set[str], rounds: int | None, *, quick: bool) -> Found:
@@ -89,6 +89,7 @@ def main() -> None:
         report.write(Found(saved["figures"], saved["left_out"]), saved["facts"], saved["minutes"])
         return
     prepare()
+    say(f"the gateway's Python: {shipped.told(shipped.PYTHON)}")
     began = time.monotonic()
     names = set(options.only or (["1k", "1k-tls"] if options.quick else every))
     try:

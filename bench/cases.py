@@ -5,7 +5,8 @@ from dataclasses import replace
 from exchanges import get, post
 from load import SMALLEST, Load, added, checked, gets, posts, transfers
 from measure import Case
-from peers import OURS, WIDE, gateway
+from peers import ON_VENV, OURS, WIDE, gateway
+from shipped import ANOTHER
 from stage import LARGE, Way
 
 PLAIN, TLS, LOGGED = Way(), Way(tls=True), Way(logged=True)
@@ -30,7 +31,7 @@ def up(way: Way) -> Load:
 
 SILENT = replace(OURS, name="iam-proxy, log off", command=lambda place: gateway(place._replace(logged=False)))
 CASES = (
-    Case("1k", "1 KB", PLAIN, small(PLAIN, "/1k", SMALLEST), ROUNDS),
+    Case("1k", "1 KB", PLAIN, small(PLAIN, "/1k", SMALLEST), ROUNDS, beside=(ON_VENV,) if ANOTHER else ()),
     Case("1k-tls", "1 KB, TLS", TLS, small(TLS, "/1k", SMALLEST), ROUNDS),
     Case("1k-log", "1 KB, access log", LOGGED, small(LOGGED, "/1k", SMALLEST), ROUNDS, beside=(SILENT,)),
     Case("100k", "100 KB", PLAIN, small(PLAIN, "/100k", 100_000), FEW),

@@ -11,12 +11,13 @@ import sys
 import time
 import urllib.request
 
+import shipped
 from cpu import row
 from processes import cpu, end, free_port, until_open
 
-PROGRAM = [sys.executable, "-m", "proxy"]
+PROGRAM = shipped.program()
 COMMANDS = {
-    "import aiohttp": [sys.executable, "-c", "import aiohttp"],
+    "import aiohttp": [*shipped.ALONE, str(shipped.PYTHON), "-c", "import aiohttp"],
     "exec -- true": [*PROGRAM, "exec", "--", "true"],
     "token --help": [*PROGRAM, "token", "--help"],
 }

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
+import shipped
+
 HERE = Path(__file__).parent
 INSTALLED = HERE.parent / ".bench"
 CONFIGS = HERE / "configs"
@@ -120,8 +122,8 @@ def node(place: Place) -> list[str]:
 
 
 def aiohttp(place: Place) -> list[str]:
-    """What one writes first."""
-    return [sys.executable, str(HERE / "aiohttp_proxy.py"), str(place.port), place.url, place.authority]
+    """What one writes first, on the gateway's Python."""
+    return [str(shipped.PYTHON), str(HERE / "aiohttp_proxy.py"), str(place.port), place.url, place.authority]
 
 
 def mitmproxy(place: Place) -> list[str]:
@@ -142,10 +144,16 @@ def mitmproxy(place: Place) -> list[str]:
 
 def gateway(place: Place) -> list[str]:
     """This project, with all features on."""
+    return [*shipped.program(), "run", "--config", configured("gateway.toml", place)]
+
+
+def on_venv(place: Place) -> list[str]:
+    """The same on the Python that measures."""
     return [sys.executable, "-m", "proxy", "run", "--config", configured("gateway.toml", place)]
 
 
-OURS = Peer("iam-proxy", gateway, sys.executable, (sys.executable, "-m", "proxy", "--version"), logs=True)
+OURS = Peer("iam-proxy", gateway, str(shipped.PROGRAM), (str(shipped.PROGRAM), "--version"), logs=True)
+ON_VENV = replace(OURS, name="iam-proxy, Python of .venv", command=on_venv, needs=sys.executable)
 PEERS = (
     Peer("nginx", nginx, NGINX, (NGINX, "-v"), logs=True),
     Peer("HAProxy", haproxy, HAPROXY, (HAPROXY, "-v"), logs=True),
@@ -157,8 +165,8 @@ PEERS = (
     Peer(
         "aiohttp + ClientSession",
         aiohttp,
-        sys.executable,
-        (sys.executable, "-c", "import aiohttp as a; print(a.__version__)"),
+        str(shipped.PYTHON),
+        (str(shipped.PYTHON), "-c", "import aiohttp as a; print(a.__version__)"),
     ),
     Peer("mitmproxy", mitmproxy, MITMDUMP, (MITMDUMP, "--version")),
 )

@@ -11,6 +11,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import shipped
+
 
 def needed(*tools: str) -> None:
     """End with a line that says what to install, if any of the tools is missing."""
@@ -48,7 +50,7 @@ def gateway(
         "IAM_PROXY__LOG__ACCESS": "true" if access else "false",
         "IAM_PROXY__SERVER__WORKERS": str(workers),
     }
-    return pinned([sys.executable, "-m", "proxy", "run"], core, environ)
+    return pinned([*shipped.program(), "run"], core, environ)
 
 
 def pinned(

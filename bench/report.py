@@ -2,6 +2,7 @@
 
 import os
 import platform
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from goals import GOALS, cell
 from measure import Found
 from peers import PEERS, Peer
 from plots import dots, lines
+from shipped import ANOTHER, PYTHON, told
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE, IMAGES = DOCS / "performance.md", DOCS / "images"
@@ -39,8 +41,10 @@ def machine(peers: Sequence[Peer]) -> dict[str, str]:
     facts = {
         "processor": f"{model.partition(': ')[2]}, {os.cpu_count()} cores",
         "kernel": platform.release(),
-        "Python": platform.python_version(),
+        "Python of the gateway": told(PYTHON),
     }
+    if ANOTHER:
+        facts["Python of .venv"] = told(Path(sys.executable))
     return facts | {peer.name: peer.told() for peer in peers if not peer.missing()}
 
 

@@ -17,6 +17,6 @@ handshake.py         TLS with clients, from their connecting to their first byte
 origin_reader.py     answers in
 origin.py            requests out
 tunnel.py            two connections joined behind a 101
-dial.py              addresses, TCP, TLS
+dial.py              addresses, TCP, TLS; decrypted.py: what comes by way of TLS, read into one buffer
 pool.py              idle connections to one origin, and how many there may be
 """

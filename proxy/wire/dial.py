@@ -22,6 +22,7 @@ from proxy.errors import (
     TlsFailed,
     Unroutable,
 )
+from proxy.wire.decrypted import Decrypted
 from proxy.wire.through import CLOSED, open_way
 
 P = TypeVar("P", bound=asyncio.Protocol)
@@ -91,9 +92,10 @@ async def _protocol(
     new_protocol: Callable[[], P], sock: socket.socket, upstream: Upstream, tls: ssl.SSLContext | None
 ) -> P:
     loop = asyncio.get_running_loop()
-    name = None if tls is None else upstream.host
+    protocol = new_protocol()
+    reader, name = (protocol, None) if tls is None else (Decrypted(protocol), upstream.host)
     try:
-        _, protocol = await loop.create_connection(new_protocol, sock=sock, ssl=tls, server_hostname=name)
+        await loop.create_connection(lambda: reader, sock=sock, ssl=tls, server_hostname=name)
     except BaseException:
         sock.close()
         raise

@@ -1,6 +1,7 @@
 """The way to an origin: addresses, TCP, TLS, and what each failure is called."""
 
 import asyncio
+import os
 import ssl
 from pathlib import Path
 
@@ -47,10 +48,15 @@ async def connect(host: str, port: int, tls: ssl.SSLContext | None = None, withi
 
 
 class Remembering(asyncio.Protocol):
-    """Keeps its transport."""
+    """Keeps its transport, and what it reads."""
 
     def __init__(self) -> None:
         self.lost = asyncio.Event()
+        self.pieces: list[bytes] = []
+
+    def data_received(self, data: bytes) -> None:
+        """Keep it."""
+        self.pieces.append(data)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep it."""
@@ -87,6 +93,28 @@ async def test_verification_can_be_turned_off() -> None:
     _, context = authority(["other.example"])
     async with serving(speaks, context) as port:
         assert await connect("127.0.0.1", port, tls_context(Verification(verify=False))) == "TLSv1.3"
+
+
+async def test_what_comes_by_tls_is_read_as_it_was_sent() -> None:
+    """Whatever its size, on two connections at a time; what has been handed on stays as it is, whoever reads next."""
+    sent = [os.urandom(size) for size in (1, 16 * 1024 + 1, 1_000_000)]
+
+    async def sends(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        number = (await reader.readexactly(1))[0]
+        for piece in sent:
+            writer.write(bytes([number]) + piece)
+            await writer.drain()
+        writer.close()
+
+    _, context = authority(["localhost"])
+    async with serving(sends, context) as port:
+        tls, upstream = tls_context(Verification(verify=False)), Upstream("https", "127.0.0.1", port)
+        dialled = [await dial(Remembering, upstream, tls, 5.0) for _ in range(2)]
+        for number, each in enumerate(dialled):
+            each.transport.write(bytes([number]))
+        for number, each in enumerate(dialled):
+            await each.lost.wait()
+            assert b"".join(each.pieces) == b"".join(bytes([number]) + piece for piece in sent)
 
 
 async def test_something_that_does_not_speak_tls() -> None:

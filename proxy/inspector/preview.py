@@ -24,7 +24,7 @@ _EITHER = zlib.MAX_WBITS | 32
 _RAW = -zlib.MAX_WBITS
 
 # What is looked through for secrets, in bytes: a page with all its parts at once, and some hundred exchanges a second.
-AT_ONCE, LASTING = 8 * 1024 * 1024, 768 * 1024
+AT_ONCE, LASTING = 4 * 1024 * 1024, 768 * 1024
 # What an exchange is taken for beside its bodies, in bytes: looking through so many takes as long as making its entry.
 EACH = 2048
 # What one may come to: so much has to be left where one begins that is to be kept whole.

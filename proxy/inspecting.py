@@ -9,6 +9,7 @@ from proxy.app import App
 from proxy.core.address import Address, TcpAddress
 from proxy.inspector.application import Inspector
 from proxy.inspector.capture import Capture
+from proxy.inspector.preview import Budget
 from proxy.inspector.ring import Ring
 from proxy.tokens.state import TokenState
 
@@ -58,7 +59,7 @@ class AppSight:
 
 def inspector_of(app: App) -> Inspector:
     """Return the inspector of a gateway, which takes notes from now on."""
-    capture = Capture(app.wire.loop, Ring())
+    capture = Capture(app.wire.loop, Ring(), Budget(app.wire.loop.time))
     capture.attach(app.gateway)
     capture.start()
     return Inspector(capture, AppSight(app))

@@ -2,15 +2,16 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from time import perf_counter
 
 from proxy.core.events import Finished
 from proxy.core.scrub import Scrub
 from proxy.exchange import Exchange, Gateway
-from proxy.inspector.entry import NO_CONTROL, Entry, Preview
+from proxy.inspector.entry import NO_CONTROL, NOTHING, Entry, Preview, Shed
 from proxy.inspector.logins import Logins
-from proxy.inspector.noted import Noted
-from proxy.inspector.preview import LIMIT, Budget, Tap, preview
+from proxy.inspector.noted import Note, Noted, Timed
+from proxy.inspector.preview import EACH, LIMIT, WHOLE, Budget, Tap, preview
 from proxy.inspector.redaction import Redaction
 from proxy.inspector.ring import Ring
 from proxy.way import Way
@@ -20,47 +21,57 @@ from proxy.wire.request import Request
 
 # So often notes become entries, in seconds: together, for one search through many texts costs less than many.
 EVERY = 0.05
-# What the fields of both sides are taken for, in bytes.
-HEADS = 512
 CHUNKS = b"Transfer-Encoding: chunked\r\n"
 
 
 class Capture:
     """Takes notes of a gateway's exchanges and turns them into entries, in the order in which they ended.
 
-    `news` is called when there is something new. What waits to be redacted is shown to nobody.
+    `news` is called when there is something new. What waits to be redacted is shown to nobody. `budget` decides which
+    exchanges are kept whole.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, ring: Ring) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, ring: Ring, budget: Budget) -> None:
         self.ring = ring
         self.news: Callable[[], object] = lambda: None
         self.logins = Logins(lambda: self.news())  # noqa: PLW0108  who is told may change
         self._loop = loop
-        self._notes: list[Noted] = []
+        self._notes: list[Note] = []
         self._timer: asyncio.TimerHandle | None = None
         self._redactions: dict[Way | None, Redaction] = {}
-        self._budget = Budget(loop.time)
+        self._budget = budget
         self._number = 0
 
     def attach(self, gateway: Gateway) -> None:
-        """Take notes of every exchange of a gateway from now on, and of what was no request at all."""
-        told = gateway.malformed
+        """Take notes of every exchange of a gateway from now on, and of what was no request at all.
 
-        class Ours(Noted):
-            logins, notes, flush = self.logins, self._notes, staticmethod(self.flush)
+        Whether all of an exchange is noted or its line alone is decided when it begins.
+        """
+        told, budget = gateway.malformed, self._budget
+
+        class Line(Timed):
+            logins, notes = self.logins, self._notes
+
+        class Whole(Noted):
+            logins, notes = self.logins, self._notes
+            budget, flush = self._budget, staticmethod(self.flush)
 
         def noted(gateway: Gateway, client: ClientConnection, request: Request) -> Exchange:
-            if request.body is not EMPTY:
-                request.body.scrubbed = Tap()
-            made = Ours(gateway, client, request)
-            made.started = time.perf_counter()
+            if budget.left < WHOLE:
+                made: Timed = Line(gateway, client, request)
+            else:
+                budget.left -= EACH
+                if request.body is not EMPTY:
+                    request.body.scrubbed = Tap(budget)
+                made = Whole(gateway, client, request)
+            made.started = perf_counter()
             return made
 
         def malformed(fact: Finished) -> None:
             told(fact)
             self.flush()
             self._number += 1
-            self.ring.add(Entry(self._number, time.time(), 0.0, fact, NO_CONTROL))
+            self.ring.extend([Entry(self._number, time.time(), 0.0, fact, NO_CONTROL)])
             self.news()
 
         gateway.malformed = malformed
@@ -69,6 +80,7 @@ class Capture:
     def start(self) -> None:
         """Make entries of notes every now and then, until `close()`."""
         self._timer = self._loop.call_later(EVERY, self.start)
+        self._budget.refill()
         self.flush()
 
     def close(self) -> None:
@@ -82,53 +94,64 @@ class Capture:
             return
         notes = self._notes[:]
         self._notes.clear()
-        since = time.time() - time.perf_counter()
-        entries = [self._entry(note, since) for note in notes]
+        since = time.time() - perf_counter()
+        kept: list[Entry | Shed] = []
+        for number, (started, ended, fact, host, way, exchange) in enumerate(notes, self._number + 1):
+            redaction = self._redactions.get(way) or self._redaction(way)
+            line = Shed(number, since + started, ended - started, fact, host)
+            if exchange is None:
+                redaction.line(fact)
+                kept.append(line)
+            else:
+                entry = opened(line, exchange)
+                redaction.add(entry)
+                kept.append(entry)
+        self._number += len(notes)
         for each in self._redactions.values():
             each.finish()
-        for entry in entries:
-            self.ring.add(entry)
+        self.ring.extend(kept)
         self.news()
-
-    # --- one entry
-    def _entry(self, note: Noted, since: float) -> Entry:
-        """Return what was noted; it is redacted once `finish` has been called."""
-        way = note.route_taken
-        self._number = number = self._number + 1
-        entry = Entry(number, since + note.started, note.ended - note.started, note.fact, NO_CONTROL, note.request.host)
-        entry.absolute = note.request.absolute
-        if note.spans or note.refusals:
-            entry.spans, entry.refusals, entry.login = note.spans, note.refusals, note.login
-        if note.answered is not None:
-            entry.answered = note.answered - note.started
-        if self._budget.allows(HEADS + min(note.request.body.size, LIMIT) + min(note.fact.sent, LIMIT)):
-            detailed(entry, note, way)
-        else:
-            entry.shed = True
-        (self._redactions.get(way) or self._redaction(way)).add(entry)
-        return entry
 
     def _redaction(self, way: Way | None) -> Redaction:
         made = self._redactions[way] = Redaction(None if way is None else way.route.injection, scrub_of(way))
         return made
 
 
-def detailed(entry: Entry, note: Noted, way: Way | None) -> None:
-    """Note in an entry the fields and the beginnings of the bodies."""
+def opened(line: Shed, exchange: Timed) -> Entry:
+    """Return an entry of what an exchange has noted beside its line."""
+    entry = line.entry()
+    entry.absolute = exchange.request.absolute
+    entry.spans, entry.refusals, entry.login = exchange.spans, exchange.refusals, exchange.login
+    if isinstance(exchange, Noted):
+        entry.shed, entry.request, entry.answer = False, NOTHING, NOTHING
+        detailed(entry, exchange)
+    return entry
+
+
+def detailed(entry: Entry, note: Noted) -> None:
+    """Note in an entry the fields, the beginnings of the bodies and when the answer began."""
     request, answer = note.request, note.answer
     entry.lines, entry.control, body = request.lines, request.control, request.body
     if request.http10 or request.scheme != b"http":
         entry.http10, entry.scheme = request.http10, request.scheme
     if body is not EMPTY and isinstance(body.scrubbed, Tap):
-        entry.request = preview(body.scrubbed.data, request.lines, whole=body.complete)
-    if note.token is not None and way is not None:
-        entry.injection = way.route.injection
+        entry.request = tapped(body.scrubbed, request.lines, whole=body.complete)
+    if note.token is not None:
+        entry.injection = note.way.route.injection
+    if note.answered is not None:
+        entry.answered = note.answered - note.started
     if answer is not None:
         entry.reason, entry.answer_lines, body = answer.reason, answer.lines, answer.body
         entry.framing = CHUNKS if body.framing is CHUNKED else answer.framing
-        entry.answer = preview(note.begun if note.tap is None else note.tap.data, answer.lines, whole=body.complete)
+        if note.tap is not None:
+            entry.answer = tapped(note.tap, answer.lines, whole=body.complete)
     elif note.own is not None:
         own_answer(entry, *note.own)
+
+
+def tapped(tap: Tap, lines: Sequence[bytes], *, whole: bool) -> Preview:
+    """Return what is kept of a body that a tap has noted the beginning of; `whole` says that the body had come all."""
+    return preview(tap.data, lines, whole=whole and not tap.cut)
 
 
 def own_answer(entry: Entry, head: bytes, body: bytes, detail: str) -> None:

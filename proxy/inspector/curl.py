@@ -54,6 +54,7 @@ def command(entry: Entry, gateway: str) -> str:
             before = f"printf %s {base64.b64encode(data).decode()} | base64 -d | "
             words += ["--data-binary", "@-"]
     remark = "  # the body is longer than what is kept of it" if entry.request.cut else ""
+    remark = "  # its fields and body were not kept" if entry.shed else remark
     if entry.absolute:
         words += ["--proxy", shlex.quote(gateway)]
         gateway = f"http://{entry.host.decode('latin-1')}"

@@ -9,6 +9,8 @@ from proxy.core.injection import Injection
 
 # What the objects of an entry take beside their texts, and what a field line takes beside its own, in bytes.
 OVERHEAD, OF_LINE = 1536, 48
+# The same of an exchange of which its line alone is kept.
+OF_SHED = 768
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class Preview:
 
 
 NOTHING = Preview()
+GIVEN_UP = Preview(cut=True, fault="not kept: too much passed at that time")
 NO_CONTROL: Mapping[bytes, bytes] = MappingProxyType({})
 
 
@@ -51,8 +54,8 @@ class Entry:
     `fact` is what the observers were told, its target redacted. `lines` and `control` are the request's fields,
     `answer_lines` and `framing` those of the answer; `injection` says where the gateway put a token, None where it put
     none. `absolute`: the client took the gateway for a proxy to `host`. `answered` is when the answer began, in seconds
-    from the beginning, None where none has. `detail` is what the gateway's own answer said, `login` why this exchange
-    caused a login. `shed` says that fields and bodies were not kept, because too much passed at that time.
+    from the beginning, None where none has or nobody noted it. `detail` is what the gateway's own answer said, `login`
+    why this exchange caused a login. `shed` says that too much passed when it began to keep more than its line.
     """
 
     number: int
@@ -91,8 +94,29 @@ class Entry:
     @property
     def size(self) -> int:
         """How much memory it takes, in bytes, near enough."""
-        if self.shed:
-            return OVERHEAD + len(self.fact.target)
         lines, answer_lines = self.lines, self.answer_lines
         texts = sum(map(len, lines)) + sum(map(len, answer_lines)) + len(self.request.data) + len(self.answer.data)
         return OVERHEAD + OF_LINE * (len(lines) + len(answer_lines)) + len(self.fact.target) + texts
+
+
+@dataclass(slots=True)
+class Shed:
+    """What is kept of one exchange among too many: its line in the list."""
+
+    number: int
+    at: float
+    took: float
+    fact: Finished
+    host: bytes
+
+    @property
+    def size(self) -> int:
+        """How much memory it takes, in bytes, near enough."""
+        return OF_SHED + len(self.fact.target)
+
+    def entry(self) -> Entry:
+        """Return it as an entry, which says what is missing."""
+        fact = self.fact
+        entry = Entry(self.number, self.at, self.took, fact, NO_CONTROL, self.host, shed=True)
+        entry.request, entry.answer = GIVEN_UP if fact.received else NOTHING, GIVEN_UP if fact.sent else NOTHING
+        return entry

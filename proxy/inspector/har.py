@@ -10,7 +10,7 @@ from proxy import __version__
 from proxy.core.redact import HIDDEN
 from proxy.inspector.entry import Entry, Preview
 from proxy.inspector.shown import decoded
-from proxy.inspector.timing import ANSWER, CONNECT, TOKEN, TRANSFER, reasons, total
+from proxy.inspector.timing import CONNECT, TOKEN, TRANSFER, reasons, total
 
 BEGINNING = b'{"log":{"version":"1.2","creator":{"name":"iam-proxy","version":"%b"},"entries":[' % __version__.encode()
 END = b"]}}"
@@ -20,6 +20,7 @@ UNKNOWN = -1  # what the form writes for a size or a time that nobody knows
 def har_entry(entry: Entry) -> Mapping[str, Any]:
     """Return one entry. The URL is that which the client asked for; times are in ms."""
     fact = entry.fact
+    blocked, connect, receive = (total(entry, what) for what in (TOKEN, CONNECT, TRANSFER))
     told: dict[str, Any] = {
         "startedDateTime": datetime.fromtimestamp(entry.at, UTC).isoformat(timespec="milliseconds"),
         "time": ms(entry.took),
@@ -27,13 +28,13 @@ def har_entry(entry: Entry) -> Mapping[str, Any]:
         "response": response(entry),
         "cache": {},
         "timings": {
-            "blocked": ms(total(entry, TOKEN)),
+            "blocked": ms(blocked),
             "dns": UNKNOWN,
-            "connect": ms(total(entry, CONNECT)),
+            "connect": ms(connect),
             "ssl": UNKNOWN,
             "send": 0,
-            "wait": ms(total(entry, ANSWER)),
-            "receive": ms(total(entry, TRANSFER)),
+            "wait": ms(max(entry.took - blocked - connect - receive, 0.0)),
+            "receive": ms(receive),
         },
         "_route": fact.route,
         "_attempts": fact.attempts,

@@ -1,54 +1,45 @@
-"""An exchange that notes its times, the beginnings of its bodies and the heads as they crossed the client's side."""
+"""Exchanges that take notes: of their times alone, or of bodies and heads too, as they crossed the client's side."""
 
 from collections.abc import Callable, Coroutine
 from time import perf_counter
 from typing import Any, TypeVar
 
+from proxy.core.events import Finished
 from proxy.core.token import Token
 from proxy.errors import GatewayError
 from proxy.exchange import Exchange
 from proxy.inspector.entry import Refusal, Span
 from proxy.inspector.logins import Logins
-from proxy.inspector.preview import Tap
+from proxy.inspector.preview import Budget, Tap
 from proxy.tokens.source import TokenSource
 from proxy.way import Way
 from proxy.wire.answer import Answer
+from proxy.wire.body import EMPTY
 from proxy.wire.origin import OriginConnection
 
-# So many notes become entries at once: few enough to lie in a processor's cache until then.
+# So many exchanges with bodies become entries at once: few enough to lie in a processor's cache until then.
 TOGETHER = 32
 
 T = TypeVar("T")
 
 
-class Noted(Exchange):
-    """One request, and what there is to show of it. What few exchanges have stands on the class.
+class Timed(Exchange):
+    """One request, when it began, and what was out of the ordinary: that stands on the class, for few have it.
 
-    `begun` is what of the answer's body had come with its head, `tap` notes the rest of a longer one. `own` is the
-    gateway's own answer, with its detail. Whoever makes a gateway's notes derives from this, and sets `logins`,
-    `notes` and what makes entries of them.
+    Times are in seconds, by `perf_counter`: the loops' own clock may count in whole milliseconds. Whoever makes a
+    gateway's notes derives from this, and sets `logins` and `notes`.
     """
 
-    logins: Logins
-    notes: "list[Noted]"
-    flush: Callable[[], None]
+    __slots__ = ("__dict__", "started")
 
-    # In seconds, by `perf_counter`: the loops' own clock may count in whole milliseconds.
-    started: float = 0.0
-    ended: float = 0.0
-    answered: float | None = None
-    answer: Answer | None = None
-    begun: bytes = b""
-    tap: Tap | None = None
-    own: tuple[bytes, bytes, str] | None = None
+    logins: Logins
+    notes: "list[Note]"
+
+    started: float
+    whole = False
     spans: tuple[Span, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     login: str | None = None
-
-    @property
-    def route_taken(self) -> Way | None:
-        """The way that it took, None where it was refused before one was found."""
-        return getattr(self, "way", None)
 
     async def _wait_for(self, token: Coroutine[Any, Any, T]) -> T:
         start = perf_counter()
@@ -74,13 +65,43 @@ class Noted(Exchange):
         self.refusals += (Refusal(answer.status, perf_counter() - self.started),)
         return await super()._recover(source, token, answer)
 
+    def _tell(self) -> None:
+        super()._tell()
+        request = self.request
+        told = self if self.whole or self.spans or self.refusals or request.absolute else None
+        self.notes.append((self.started, perf_counter(), self.fact, request.host, getattr(self, "way", None), told))
+
+
+# When an exchange began and ended, what the observers were told, the host that was asked for, the way that was taken,
+# and the exchange itself where there is more to be told of it.
+Note = tuple[float, float, Finished, bytes, Way | None, Timed | None]
+
+
+class Noted(Timed):
+    """One request, and all there is to show of it.
+
+    `tap` notes the answer's body. `own` is the gateway's own answer, with its detail. Besides what is said above,
+    `budget` and what makes entries of the notes are set.
+    """
+
+    budget: Budget
+    flush: Callable[[], None]
+
+    whole = True
+    answered: float | None = None
+    answer: Answer | None = None
+    tap: Tap | None = None
+    own: tuple[bytes, bytes, str] | None = None
+
     def _start(self, answer: Answer) -> bool:
         body = answer.body
         begun = body.peek()
         keep = super()._start(answer)
-        self.answer, self.begun, self.answered = answer, begun, perf_counter()
-        if not body.complete:
-            body.scrubbed = self.tap = Tap(begun, body.scrubbed)
+        self.answer, self.answered = answer, perf_counter()
+        if body is not EMPTY:
+            self.tap = tap = Tap(self.budget, begun, body.scrubbed)
+            if not body.complete:
+                body.scrubbed = tap
         return keep
 
     def _said(self, error: GatewayError) -> tuple[bytes, bytes]:
@@ -90,8 +111,5 @@ class Noted(Exchange):
 
     def _tell(self) -> None:
         super()._tell()
-        self.ended = perf_counter()
-        notes = self.notes
-        notes.append(self)
-        if len(notes) >= TOGETHER:
+        if len(self.notes) >= TOGETHER:
             self.flush()

@@ -24,55 +24,70 @@ _EITHER = zlib.MAX_WBITS | 32
 _RAW = -zlib.MAX_WBITS
 
 # What is looked through for secrets, in bytes: a page with all its parts at once, and some hundred exchanges a second.
-AT_ONCE, LASTING = 8 * 1024 * 1024, 512 * 1024
+AT_ONCE, LASTING = 4 * 1024 * 1024, 768 * 1024
+# What an exchange is taken for beside its bodies, in bytes: looking through so many takes as long as making its entry.
+EACH = 2048
+# What one may come to: so much has to be left where one begins that is to be kept whole.
+WHOLE = EACH + 2 * LIMIT
 NOT_SHOWN = Preview(cut=True, fault="not kept: no text and no image")
-
-
-class Tap:
-    """Notes the beginning of a body; what it hands on is what `inner` makes of it, or the body itself."""
-
-    __slots__ = ("_inner", "_pieces", "size")
-
-    def __init__(self, begun: bytes = b"", inner: Sieve | None = None) -> None:
-        self._inner = inner
-        self._pieces = [begun[: LIMIT + 1]]
-        self.size = len(begun)
-
-    def next(self, piece: bytes, *, last: bool) -> bytes:
-        """Take a piece and return what leaves in its place."""
-        if self.size <= LIMIT:
-            self._pieces.append(piece[: LIMIT + 1 - self.size])
-            self.size += len(piece)
-        return piece if self._inner is None else self._inner.next(piece, last=last)
-
-    @property
-    def data(self) -> bytes:
-        """The body's beginning: a byte more than LIMIT where it is longer than that."""
-        return b"".join(self._pieces)
 
 
 class Budget:
     """How much may be looked through for secrets: `LASTING` bytes a second, `AT_ONCE` after some rest.
 
-    It is what looking costs that is bounded by this, whatever passes through the gateway.
+    It is what looking costs that is bounded by this, whatever passes through the gateway. `left` is what is there.
     """
 
     def __init__(self, now: Callable[[], float], at_once: int = AT_ONCE, lasting: int = LASTING) -> None:
         self._now = now
-        self._at_once = self._left = float(at_once)
+        self._at_once = self.left = float(at_once)
         self._lasting = lasting
         self._at = now()
 
-    def allows(self, size: int) -> bool:
-        """Return whether so many bytes may be looked through, and count them if so."""
-        if size > self._left:
-            now = self._now()
-            self._left = min(self._at_once, self._left + (now - self._at) * self._lasting)
-            self._at = now
-            if size > self._left:
-                return False
-        self._left -= size
-        return True
+    def refill(self) -> None:
+        """Add what has come by the time that has passed."""
+        before, self._at = self._at, self._now()
+        self.left = min(self._at_once, self.left + (self._at - before) * self._lasting)
+
+    def grant(self, size: int) -> int:
+        """Return how much of so many bytes may be looked through, and count that."""
+        granted = min(size, int(self.left))
+        self.left -= granted
+        return granted
+
+
+class Tap:
+    """Notes the beginning of a body, within a budget; it hands on what `inner` makes of it, or the body itself.
+
+    `cut` says that there was more than was noted.
+    """
+
+    __slots__ = ("_budget", "_inner", "_pieces", "_room", "cut")
+
+    def __init__(self, budget: Budget, begun: bytes = b"", inner: Sieve | None = None) -> None:
+        self._budget = budget
+        self._inner = inner
+        self._pieces: list[bytes] = []
+        self._room = LIMIT
+        self.cut = False
+        self._note(begun)
+
+    def next(self, piece: bytes, *, last: bool) -> bytes:
+        """Take a piece and return what leaves in its place."""
+        if not self.cut:
+            self._note(piece)
+        return piece if self._inner is None else self._inner.next(piece, last=last)
+
+    def _note(self, piece: bytes) -> None:
+        granted = self._budget.grant(min(len(piece), self._room))
+        self._room -= granted
+        self._pieces.append(piece[:granted])
+        self.cut = granted < len(piece)
+
+    @property
+    def data(self) -> bytes:
+        """The body's beginning."""
+        return b"".join(self._pieces)
 
 
 def preview(data: bytes, lines: Sequence[bytes], *, whole: bool) -> Preview:

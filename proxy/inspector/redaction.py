@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
+from proxy.core.events import Finished
 from proxy.core.fields import REQUEST_CONTROL
 from proxy.core.injection import Injection, Place
 from proxy.core.redact import HIDDEN
@@ -34,7 +35,7 @@ SHORTEST = 8
 
 
 class Redaction:
-    """Redacts what passes along one way: `add()` takes entries, and once `finish()` has returned they are redacted.
+    """Redacts what passes along one way: `add()` and `line()` take it, and once `finish()` has returned it is redacted.
 
     Lines that were looked at before, and had nothing to hide, cost a look into one set; what is new is looked through
     together, because one search for each needle costs less than one for each text. `injection` is where the route's
@@ -50,6 +51,7 @@ class Redaction:
             self._parameter = injection.name if injection.place is Place.QUERY else None
         self._plain: set[bytes] = set()
         self._new: list[bytes] = []  # lines that may turn out to be plain
+        self._facts: list[Finished] = []
         self._entries: list[Entry] = []
         self._texts: list[bytes] = []
         self._bodies: list[Entry] = []
@@ -57,13 +59,8 @@ class Redaction:
     # --- by names
     def add(self, entry: Entry) -> None:
         """Take an entry; what stands behind telling names is masked at once."""
-        fact = entry.fact
-        if b"?" in fact.target:
-            fact.target = target(fact.target, self._parameter)
-        self._texts.append(fact.target)
+        self.line(entry.fact)
         self._entries.append(entry)
-        if entry.shed:
-            return
         own = own_values(entry.control, entry.lines) if entry.answer.data and self._has_own(entry) else []
         if not CONTROL.isdisjoint(entry.control):
             entry.control = {
@@ -78,6 +75,12 @@ class Redaction:
         if entry.request.data or entry.answer.data:
             self._bodies.append(entry)
             self._texts += (entry.request.data, entry.answer.data)
+
+    def line(self, fact: Finished) -> None:
+        """Take what alone is kept of an exchange, likewise."""
+        if b"?" in fact.target:
+            fact.target = target(fact.target, self._parameter)
+        self._facts.append(fact)
 
     def _has_own(self, entry: Entry) -> bool:
         return not (CONTROL.isdisjoint(entry.control) and self._plain.issuperset(entry.lines))
@@ -99,19 +102,21 @@ class Redaction:
     # --- by needles
     def finish(self) -> None:
         """Hide in what was taken whatever looks like a secret of the credential."""
-        entries, texts, new, bodies = self._entries, self._texts, self._new, self._bodies
-        if not entries:
+        facts, entries, texts, new, bodies = self._facts, self._entries, self._texts, self._new, self._bodies
+        if not facts:
             return
-        self._entries, self._texts, self._new, self._bodies = [], [], [], []
+        self._facts, self._entries, self._texts, self._new, self._bodies = [], [], [], [], []
         scrub = self._current_scrub()
         if scrub is not self._scrub:
             self._scrub = scrub
             self._plain.clear()
             new = []  # and lines that were known are looked through again
             texts += [line for each in entries for lines in (each.lines, each.answer_lines) for line in lines]
-        everything = b"\n".join(texts)
+        everything = b"\n".join([*{fact.target for fact in facts}, *texts])
         if scrub is not None and scrub.spans(everything):
             new = []
+            for fact in facts:
+                fact.target = scrub.hide(fact.target)
             for entry in entries:
                 hide(entry, scrub)
         if scrub is not None:
@@ -176,8 +181,7 @@ def without(preview: Preview, values: Iterable[bytes]) -> Preview:
 
 
 def hide(entry: Entry, scrub: Scrub) -> None:
-    """Hide in an entry what must not be seen."""
-    entry.fact.target = scrub.hide(entry.fact.target)
+    """Hide in an entry's fields and bodies what must not be seen."""
     entry.lines, entry.answer_lines = scrub.lines(list(entry.lines)), scrub.lines(list(entry.answer_lines))
     entry.request = replace(entry.request, data=scrub.hide(entry.request.data))
     entry.answer = replace(entry.answer, data=scrub.hide(entry.answer.data))

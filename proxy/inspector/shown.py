@@ -112,5 +112,6 @@ def detail(entry: Entry, gateway: str) -> Mapping[str, Any]:
         "phases": [(span.what, round(span.start * 1000, 3), round(span.end * 1000, 3)) for span in phases(entry)],
         "refusals": [(refusal.status, round(refusal.at * 1000, 3)) for refusal in entry.refusals],
         "reasons": reasons(entry),
+        "shed": entry.shed,
         "curl": command(entry, gateway),
     }

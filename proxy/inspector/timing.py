@@ -16,7 +16,12 @@ LOGINS = {
 
 
 def phases(entry: Entry) -> list[Span]:
-    """Return the stretches of an exchange in order: waits for a token and for a connection, first byte, transfer."""
+    """Return the stretches of an exchange in order: waits for a token and for a connection, first byte, transfer.
+
+    Of one that was shed nobody knows when its answer began: the waits alone are there.
+    """
+    if entry.shed:
+        return sorted(entry.spans, key=lambda span: span.start)
     found: list[Span] = []
     at, end = 0.0, entry.took
     answered = end if entry.answered is None else min(entry.answered, end)
@@ -51,7 +56,7 @@ def reasons(entry: Entry) -> list[str]:
         told.append("It was sent again: the origin had closed the connection that lay idle.")
     told += endings(entry)
     if entry.shed:
-        told.append("Its fields and bodies were not kept: too much passed at that time.")
+        told.append("Its fields, its bodies and when its answer began were not kept: too much passed at that time.")
     return told
 
 

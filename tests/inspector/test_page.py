@@ -5,7 +5,7 @@ import contextlib
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from playwright.async_api import Page, expect
@@ -17,6 +17,15 @@ PIXEL = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c63f8cfc0f01f0005000"
     "1ff89993d1d0000000049454e44ae426082"
 )
+
+NOT_KEPT = "Body not kept: too much passed at that time."
+
+
+async def told(it: Whole, number: int) -> dict[str, Any]:
+    """Return all there is of an exchange."""
+    async with it.session.get(f"{it.admin}/inspector/exchanges/{number}") as answer:
+        found: dict[str, Any] = await answer.json()
+        return found
 
 
 @contextlib.asynccontextmanager
@@ -241,6 +250,27 @@ async def test_hostile_content_stays_text() -> None:
         await page.locator("#rows [role=row]").filter(has_text="/echo/png").click()
         await expect(page.locator("#opened img")).to_have_js_property("naturalWidth", 1)
         assert await page.title() == "iam-proxy inspector"
+
+
+async def test_what_was_shed_says_so() -> None:
+    """Opened it tells what is missing and why; it cannot be sent again as it was."""
+    async with whole() as it:
+        for part in range(4):
+            targets = [f"/echo/{part}/{each}/" for each in range(50)]
+            await asyncio.gather(*(it.post(each, b" " * 70_000, **{"Content-Type": "text/plain"}) for each in targets))
+        async with it.session.get(f"{it.admin}/inspector/exchanges") as answer:
+            numbers = [row[0] for row in (await answer.json())["rows"]]
+        details = [await told(it, number) for number in numbers]
+        shed = next(each["target"] for each in details if each["shed"])
+        async with page_of(it) as page:
+            await page.locator("#search").fill(shed)
+            await page.locator("#rows [role=row]").click()
+            opened = page.locator("#opened")
+            await expect(opened.locator(".why")).to_contain_text("were not kept: too much passed at that time")
+            await expect(opened.locator(".part")).to_contain_text([NOT_KEPT, NOT_KEPT])
+            replay = opened.get_by_role("button", name="Replay with a fresh token")
+            await expect(replay).to_be_disabled()
+            await expect(replay).to_have_attribute("title", "Its fields and body were not kept: edit and send.")
 
 
 @pytest.mark.no_cover  # 5,000 requests that take the same way

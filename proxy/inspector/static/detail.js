@@ -78,6 +78,7 @@ export class Detail {
 /** Return why a request cannot be sent again as it was, "" where it can. */
 export function unsendable(told) {
   if (!told.exchange.method) return "It was no request.";
+  if (told.shed) return "Its fields and body were not kept: edit and send.";
   if (told.request.body.cut) return "Its body is longer than what is kept: edit and send.";
   return told.request.body.base64 === undefined ? "" : "Its body is no text: copy as curl.";
 }

@@ -81,12 +81,17 @@ def test_what_is_locked_has_hashes() -> None:
         assert [line for line in lines if not re.match(r"[a-z0-9-]+==\S+ .*--hash=sha256:", line)] == []
 
 
+WHEEL = "--quiet --disable-pip-version-check --no-build-isolation --no-deps --wheel-dir $(BENCH)/dist ."
+
+
 def test_make_installs_nothing_that_is_not_locked() -> None:
     """With pip by hashes, or nothing but what lies here; with npm what its own lock names."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     locked = re.findall(r"^AS_LOCKED := (.*)$", makefile, re.MULTILINE)
     assert [{"--no-deps", "--require-hashes", "-r"} <= set(each.split()) for each in locked] == [True]
-    installs = re.findall(r"pip install (.*)", makefile)
-    assert len(installs) == 8
-    assert all("$(AS_LOCKED)" in each or "--no-build-isolation --no-deps --editable ." in each for each in installs)
+    installs = re.findall(r"(?:pip|\$\(INTO\) \S+) install (.*)", makefile)
+    assert len(installs) == 10
+    ours = "--no-build-isolation --no-deps --editable .", "--no-index --no-deps $(BENCH)/dist/*.whl"
+    assert all("$(AS_LOCKED)" in each or any(each.endswith(one) for one in ours) for each in installs)
+    assert re.findall(r"pip wheel (.*)", makefile) == [WHEEL]
     assert set(re.findall(r"npm --prefix \S+ (\S+)", makefile)) == {"ci", "update"}

@@ -38,6 +38,9 @@ from proxy.wire.sweep import Sweep
 
 # What is made at start is never looked at again by the collector; what a request makes dies by its reference count.
 GC_THRESHOLDS = (20_000, 20, 50)
+# How large a block glibc has to have freed to keep twice as much of its heap (mallopt(3), M_TRIM_THRESHOLD). As it begins,
+# the end of the heap goes back to the kernel after each large read, and comes again page by page for the next one.
+FREED_ONCE = 4 * 1024 * 1024
 # How often one looks whether requests from before a reload still wait for their answers, in seconds.
 LOOK = 0.25
 
@@ -139,6 +142,7 @@ class App:
         self.drift.start()
         gc.freeze()  # without a collection before: it would find a hundred objects, and hold up the first login
         gc.set_threshold(*GC_THRESHOLDS)
+        bytes(FREED_ONCE)
 
     async def reload(self, config: Config) -> None:
         """Serve by another configuration, from the next request of each connection on.

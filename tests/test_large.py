@@ -34,10 +34,10 @@ async def upload(host: str, port: int) -> bytes:
     return answer
 
 
-async def download(host: str, port: int) -> int:
-    """Ask for a body of SIZE and return how many bytes came."""
+async def download(host: str, port: int, size: int = SIZE) -> int:
+    """Ask for a body of this size and return how many bytes came."""
     reader, writer = await asyncio.open_connection(host, port, limit=len(BLOCK))
-    target = b"/dpe/v3/configurations/big.tgz?bytes=%d" % SIZE
+    target = b"/dpe/v3/configurations/big.tgz?bytes=%d" % size
     writer.write(b"GET %b HTTP/1.1\r\nHost: g\r\nConnection: close\r\n\r\n" % target)
     await reader.readuntil(b"\r\n\r\n")
     count = 0

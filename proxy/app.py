@@ -38,8 +38,8 @@ from proxy.wire.sweep import Sweep
 
 # What is made at start is never looked at again by the collector; what a request makes dies by its reference count.
 GC_THRESHOLDS = (20_000, 20, 50)
-# How large a block glibc has to have freed to keep twice as much of its heap (mallopt(3), M_TRIM_THRESHOLD). Before that
-# its end goes back to the kernel after each large read, and comes again page by page for the next one.
+# How large a block glibc has to have freed to keep twice as much of its heap (mallopt(3), M_TRIM_THRESHOLD). Before
+# that its end goes back to the kernel after each large read, and comes again page by page for the next one.
 FREED_ONCE = 4 * 1024 * 1024
 # How often one looks whether requests from before a reload still wait for their answers, in seconds.
 LOOK = 0.25

@@ -142,7 +142,7 @@ class App:
         self.drift.start()
         gc.freeze()  # without a collection before: it would find a hundred objects, and hold up the first login
         gc.set_threshold(*GC_THRESHOLDS)
-        bytes(FREED_ONCE)
+        bytes(FREED_ONCE)  # nobody wants it: it is freed at once
 
     async def reload(self, config: Config) -> None:
         """Serve by another configuration, from the next request of each connection on.

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from tests.fakes.process import Program, program
-from tests.test_cli import address_of, keys
-from tests.test_large import download
+from tests.fakes.process import Program
+from tests.test_large import download, gateway_to_sandbox
 
 SIZE = 64 * 1024**2
 PAGE = 4096
@@ -18,12 +17,8 @@ def faults(gateway: Program) -> int:
 
 async def test_large_bodies_cross_in_the_same_memory(tmp_path: Path) -> None:
     """An answer of 64 MiB takes few new pages once one has crossed: glibc has not given the heap's end back."""
-    async with program("sandbox", "--listen", "127.0.0.1:0", folder=tmp_path) as sandbox:
-        environ = keys(await address_of(sandbox))
-        async with program("run", folder=tmp_path, **environ) as gateway:
-            host, _, port = (await gateway.event("listening"))["address"].partition(":")
-            await gateway.event("login succeeded")
-            assert await download(host, int(port), SIZE) == SIZE
-            before = faults(gateway)
-            assert await download(host, int(port), SIZE) == SIZE
-            assert faults(gateway) - before < SIZE / PAGE / 8
+    async with gateway_to_sandbox(tmp_path) as (gateway, host, port):
+        assert await download(host, port, SIZE) == SIZE
+        before = faults(gateway)
+        assert await download(host, port, SIZE) == SIZE
+        assert faults(gateway) - before < SIZE / PAGE / 8

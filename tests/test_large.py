@@ -1,7 +1,9 @@
 """Bodies of 2 GiB through a gateway of its own: streamed, in bounded memory."""
 
 import asyncio
+import contextlib
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,17 @@ GROWTH = 32 * 1024  # KiB
 BLOCK = bytes(1024 * 1024)
 
 pytestmark = pytest.mark.long
+
+
+@contextlib.asynccontextmanager
+async def gateway_to_sandbox(folder: Path) -> AsyncIterator[tuple[Program, str, int]]:
+    """Start a gateway in front of a sandbox, both programs of their own; it has a token. Yields it and its address."""
+    async with program("sandbox", "--listen", "127.0.0.1:0", folder=folder) as sandbox:
+        environ = keys(await address_of(sandbox))
+        async with program("run", folder=folder, **environ) as gateway:
+            host, _, port = (await gateway.event("listening"))["address"].partition(":")
+            await gateway.event("login succeeded")
+            yield gateway, host, int(port)
 
 
 def peak(gateway: Program) -> int:
@@ -49,17 +62,13 @@ async def download(host: str, port: int, size: int = SIZE) -> int:
 
 async def test_2_gib_each_way_in_bounded_memory(tmp_path: Path) -> None:
     """Up and down, whole, and memory grows by less than 32 MiB."""
-    async with program("sandbox", "--listen", "127.0.0.1:0", folder=tmp_path) as sandbox:
-        environ = keys(await address_of(sandbox))
-        async with program("run", folder=tmp_path, **environ) as gateway:
-            host, _, port = (await gateway.event("listening"))["address"].partition(":")
-            await gateway.event("login succeeded")
-            before = peak(gateway)
-            answer = await upload(host, int(port))
-            assert json.loads(answer.partition(b"\r\n\r\n")[2])["size"] == SIZE
-            uploaded = peak(gateway)
-            assert await download(host, int(port)) == SIZE
-            downloaded = peak(gateway)
+    async with gateway_to_sandbox(tmp_path) as (gateway, host, port):
+        before = peak(gateway)
+        answer = await upload(host, port)
+        assert json.loads(answer.partition(b"\r\n\r\n")[2])["size"] == SIZE
+        uploaded = peak(gateway)
+        assert await download(host, port) == SIZE
+        downloaded = peak(gateway)
     print(f"memory: {before} KiB before, {uploaded} after the upload, {downloaded} after the download")  # noqa: T201  figures
     assert uploaded - before < GROWTH
     assert downloaded - before < GROWTH
